@@ -1,0 +1,1 @@
+//! The client commands; speaks only the ARM API.

@@ -1,0 +1,1 @@
+//! Pull, verify, content store, unpack, snapshots, garbage collection.

@@ -1,0 +1,142 @@
+//! The pure planner: what is desired, what was observed, what to do next.
+//!
+//! [`plan`] does no I/O, reads no clock and remembers nothing. A pass is always the same three
+//! calls: observe, plan, execute; after a daemon restart it is only another pass. Every [`Step`]
+//! is idempotent and everything it touches is named after the group, so a half-done step is found
+//! by looking.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::{
+    ContainerName, Generation,
+    event::Occurrence,
+    spec::Port,
+    status::{GroupStatus, Run},
+};
+
+/// The shim of a group with its namespaces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sandbox {
+    /// Nothing is there.
+    #[default]
+    Absent,
+    /// The shim answers.
+    Alive,
+    /// The shim is gone but something of the group remains (processes, cgroups, files).
+    Dead,
+}
+
+/// One container as the shim, or the journal of a dead shim, tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContainerObs {
+    /// The revision it was started in.
+    pub revision: Generation,
+    /// Its latest runs in this sandbox, oldest first.
+    pub runs: Vec<Run>,
+    /// When SIGTERM was sent to the present run.
+    pub term_sent_at: Option<Timestamp>,
+    /// Whether SIGKILL was sent to the present run.
+    pub is_killed: bool,
+    /// Whether the kernel would throw SIGTERM away: the first process of a PID namespace that has
+    /// no handler for it never sees it (`pid_namespaces(7)`).
+    pub ignores_term: bool,
+}
+
+/// An image on this host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImageObs {
+    /// Not here, and nobody is fetching it.
+    Absent,
+    /// On its way.
+    Pulling,
+    /// Here.
+    Present,
+    /// The last try failed.
+    Failed {
+        /// Why, for the user.
+        message: String,
+        /// When to try again.
+        retry_at: Timestamp,
+    },
+}
+
+/// What exists of a group.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// Whether the group's directory with logs, volumes and writable layers is there.
+    pub storage: bool,
+    /// The shim and its namespaces.
+    pub sandbox: Sandbox,
+    /// The ports that the firewall lets through.
+    pub open_ports: BTreeSet<Port>,
+    /// The images that the desired specification names, by reference.
+    pub images: BTreeMap<String, ImageObs>,
+    /// Containers of any revision, desired or not.
+    pub containers: BTreeMap<ContainerName, ContainerObs>,
+}
+
+/// A signal that ends a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndSignal {
+    /// SIGTERM: asks.
+    Term,
+    /// SIGKILL: takes.
+    Kill,
+}
+
+/// One idempotent effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Makes the group's directory.
+    EnsureStorage,
+    /// Begins fetching an image in the background.
+    PullImage(String),
+    /// Starts the shim in its own network, IPC and UTS namespaces, and gives it its address.
+    EnsureSandbox,
+    /// Makes the firewall let through these ports and no others.
+    SetOpenPorts(BTreeSet<Port>),
+    /// Creates and starts a container. The shim refuses a start number it has seen already.
+    StartContainer {
+        /// Which container.
+        name: ContainerName,
+        /// Its revision.
+        revision: Generation,
+        /// The number of this start, from 1.
+        start: u32,
+    },
+    /// Sends a signal to a container.
+    SignalContainer {
+        /// Which container.
+        name: ContainerName,
+        /// Which signal.
+        signal: EndSignal,
+    },
+    /// Removes an ended container: its bundle and its writable layer.
+    RemoveContainer(ContainerName),
+    /// Removes shim, containers, processes, cgroups, network and bundles.
+    RemoveSandbox,
+    /// Removes the group's directory with all its data and logs.
+    RemoveStorage,
+    /// Removes volumes and writable layers, keeps the logs.
+    RemoveScratch,
+}
+
+/// What to do, and what to tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The next effects, in order. Empty: nothing to do for now.
+    pub steps: Vec<Step>,
+    /// The status that follows from what was observed.
+    pub status: GroupStatus,
+    /// What happened, as far as it follows from what was observed.
+    pub occurrences: Vec<Occurrence>,
+    /// Whether `status` must be recorded before the next steps can be planned, because they
+    /// remove the only other trace of it.
+    pub record_first: bool,
+    /// Whether the group has come as far as it can without a new request.
+    pub is_settled: bool,
+    /// When to look again even if nobody calls.
+    pub wake_at: Option<Timestamp>,
+}

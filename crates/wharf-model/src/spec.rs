@@ -1,0 +1,211 @@
+//! The specification of a container group: everything a backend needs to make it real.
+//!
+//! Written only by requests. Secret values are in here in the clear; the store seals the whole
+//! specification before it touches a disk, and `Debug` never prints one.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ContainerName;
+
+/// One container group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GroupSpec {
+    /// What its containers expect of the host.
+    pub os_type: OsType,
+    /// When an ended container is started again.
+    pub restart_policy: RestartPolicy,
+    /// Run one after the other, before any of `containers`.
+    pub init_containers: Vec<ContainerSpec>,
+    /// Run side by side; at least one.
+    pub containers: Vec<ContainerSpec>,
+    /// Volumes that containers may mount by name.
+    pub volumes: Vec<VolumeSpec>,
+    /// Credentials for private registries.
+    pub registry_credentials: Vec<RegistryCredential>,
+    /// How the group is reached; `None`: not at all from outside.
+    pub ip_address: Option<IpAddressSpec>,
+    /// Name resolution inside the group; `None`: the host's.
+    pub dns: Option<DnsSpec>,
+}
+
+impl GroupSpec {
+    /// Init containers and containers, in the order in which they start.
+    pub fn all_containers(&self) -> impl Iterator<Item = &ContainerSpec> {
+        self.init_containers.iter().chain(&self.containers)
+    }
+
+    /// The container or init container of that name.
+    pub fn container(&self, name: &ContainerName) -> Option<&ContainerSpec> {
+        self.all_containers().find(|container| container.name == *name)
+    }
+}
+
+/// The operating system that images are made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OsType {
+    /// Linux.
+    Linux,
+    /// Windows: refused until there is a Windows node.
+    Windows,
+}
+
+/// When an ended container is started again (semantics.md §7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RestartPolicy {
+    /// Whatever its exit code.
+    Always,
+    /// When its exit code is not 0.
+    OnFailure,
+    /// Not at all.
+    Never,
+}
+
+/// One container or init container.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ContainerSpec {
+    /// Unique within the group, over containers and init containers.
+    pub name: ContainerName,
+    /// The image reference as the user wrote it.
+    pub image: String,
+    /// Replaces the image's entry point and command when not empty. Not a shell line.
+    pub command: Vec<String>,
+    /// Set on top of the image's environment, in order.
+    pub environment: Vec<EnvVar>,
+    /// Ports the container listens on.
+    pub ports: Vec<Port>,
+    /// CPU and memory; init containers have none and run within the group's allocation.
+    pub resources: Option<Resources>,
+    /// Volumes and where they appear.
+    pub volume_mounts: Vec<VolumeMount>,
+}
+
+/// One environment variable.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnvVar {
+    /// The variable's name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+    /// Whether the value must never be shown again.
+    pub secret: bool,
+}
+
+impl fmt::Debug for EnvVar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = if self.secret { "<secret>" } else { &self.value };
+        write!(f, "{}={shown}", self.name)
+    }
+}
+
+/// Transport protocol of a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Protocol {
+    /// TCP, the default.
+    Tcp,
+    /// UDP.
+    Udp,
+}
+
+/// A port and its protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Port {
+    /// 1 to 65535.
+    pub port: u16,
+    /// TCP or UDP.
+    pub protocol: Protocol,
+}
+
+/// What a container asks for and what it may use at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resources {
+    /// The share that counts for placement and as CPU weight.
+    pub requests: Amount,
+    /// What it may use at most; equal to `requests` when the user gave no limit.
+    pub limits: Amount,
+}
+
+/// An amount of CPU and memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Amount {
+    /// Thousandths of a CPU.
+    pub cpu_millis: u32,
+    /// Bytes; 1 GB of the API is 10^9 bytes × 1.073741824 = 1 GiB, as on Azure.
+    pub memory_bytes: u64,
+}
+
+/// A volume of the group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VolumeSpec {
+    /// The name mounts refer to.
+    pub name: String,
+    /// What it holds.
+    pub source: VolumeSource,
+}
+
+/// What a volume holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum VolumeSource {
+    /// Scratch space that lives as long as the deployment.
+    EmptyDir,
+}
+
+/// Where a container sees a volume.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VolumeMount {
+    /// The volume's name.
+    pub name: String,
+    /// Absolute path inside the container.
+    pub mount_path: String,
+    /// Whether writing is refused.
+    pub read_only: bool,
+}
+
+/// User and password for a registry.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegistryCredential {
+    /// Host name and optional port, without protocol.
+    pub server: String,
+    /// User name.
+    pub username: String,
+    /// Password.
+    pub password: String,
+}
+
+impl fmt::Debug for RegistryCredential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.username, self.server)
+    }
+}
+
+/// How a group is reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IpAddressSpec {
+    /// Public or private.
+    pub kind: IpAddressKind,
+    /// The ports that are open from outside.
+    pub ports: Vec<Port>,
+    /// The first label of its DNS name.
+    pub dns_name_label: Option<String>,
+}
+
+/// Which pool an address comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum IpAddressKind {
+    /// The pool that others reach.
+    Public,
+    /// A subnet of a virtual network.
+    Private,
+}
+
+/// Contents of `/etc/resolv.conf` (semantics.md §12.4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DnsSpec {
+    /// Addresses of name servers, in order.
+    pub name_servers: Vec<String>,
+    /// Search domains, separated by blanks.
+    pub search_domains: Option<String>,
+    /// Resolver options, separated by blanks.
+    pub options: Option<String>,
+}

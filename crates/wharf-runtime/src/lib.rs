@@ -1,0 +1,1 @@
+//! The embedded Linux backend: bundles, network, cgroups, logs, shims.

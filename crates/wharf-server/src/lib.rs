@@ -1,0 +1,1 @@
+//! The daemon: HTTP, identity, handlers, controller, wiring.

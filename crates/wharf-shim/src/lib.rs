@@ -1,0 +1,1 @@
+//! The per-group monitor, the create helper, their protocol and journal.
