@@ -1,1 +1,6 @@
 //! The per-group monitor, the create helper, their protocol and journal.
+//!
+//! One small single-threaded process per container group. It is the parent of the group's
+//! containers, owns their log pipes and exit codes, outlives the daemon and decides nothing.
+
+pub mod paths;
