@@ -5,6 +5,7 @@
 //! the crate depends on neither tokio, HTTP, SQL nor the kernel.
 
 pub mod backend;
+pub mod change;
 pub mod clock;
 pub mod error;
 pub mod event;

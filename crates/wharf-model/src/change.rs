@@ -1,0 +1,217 @@
+//! What an accepted request changes: pure decisions, taken by the store inside its transaction.
+//!
+//! Update rules: semantics.md §6. One deliberate extension: an update restarts only the containers
+//! that changed, where Azure restarts the whole group.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{
+    ContainerName, Error, ErrorKind, Generation,
+    group::{Group, Power},
+    operation::OperationKind,
+    spec::{ContainerSpec, GroupSpec},
+    status::GroupState,
+};
+
+/// What a request asks to store.
+#[derive(Clone, Debug)]
+pub enum Decision {
+    /// Nothing changes; there is no new generation and no operation.
+    Keep,
+    /// Only the tags change; there is no new generation and no operation.
+    Tags(String),
+    /// A new generation with an operation.
+    Write(Box<Next>),
+}
+
+/// The next desired state of a group.
+#[derive(Clone, Debug)]
+pub struct Next {
+    /// What is asked for.
+    pub kind: OperationKind,
+    /// What the group should be doing.
+    pub power: Power,
+    /// The region.
+    pub location: String,
+    /// What the group is made of.
+    pub spec: Arc<GroupSpec>,
+    /// The generation in which each container last changed.
+    pub revisions: BTreeMap<ContainerName, Generation>,
+    /// The normalised ARM document.
+    pub document: String,
+    /// The tags.
+    pub tags: String,
+}
+
+/// A validated PUT body.
+#[derive(Clone, Debug)]
+pub struct Proposal {
+    /// The region.
+    pub location: String,
+    /// What the group should be made of.
+    pub spec: GroupSpec,
+    /// The normalised ARM document, without any secret.
+    pub document: String,
+    /// The tags.
+    pub tags: String,
+}
+
+/// PUT: create, deploy anew, update in place, or nothing. `current` is `None` when there is no
+/// group of that name (one that is being deleted does not count).
+pub fn put(current: Option<&Group>, proposal: Proposal) -> Result<Decision, Error> {
+    let generation = current.map_or_else(Generation::default, |group| group.generation).next();
+    let spec = Arc::new(proposal.spec);
+    let (kind, revisions) = match current {
+        Some(group) if is_live(group) => {
+            check_settled(group)?;
+            check_updatable(group, &spec)?;
+            if *group.spec == *spec && group.document == proposal.document {
+                return Ok(Decision::Keep);
+            }
+            (OperationKind::Update, changed_revisions(group, &spec, generation))
+        }
+        Some(_) | None => (OperationKind::Create, all_revisions(&spec, generation)),
+    };
+    let tags = match current {
+        Some(group) if kind == OperationKind::Update => group.tags.clone(),
+        Some(_) | None => proposal.tags,
+    };
+    Ok(Decision::Write(Box::new(Next {
+        kind,
+        power: Power::Running,
+        location: proposal.location,
+        spec,
+        revisions,
+        document: proposal.document,
+        tags,
+    })))
+}
+
+/// POST start: a new deployment of a stopped or terminated group; nothing for a running one.
+pub fn start(group: &Group) -> Decision {
+    if is_live(group) {
+        return Decision::Keep;
+    }
+    let revisions = all_revisions(&group.spec, group.generation.next());
+    next(group, OperationKind::Start, Power::Running, revisions)
+}
+
+/// POST stop: nothing for a stopped or terminated group.
+pub fn stop(group: &Group) -> Decision {
+    if !is_live(group) {
+        return Decision::Keep;
+    }
+    next(group, OperationKind::Stop, Power::Stopped, group.revisions.clone())
+}
+
+/// POST restart: all containers anew, in place.
+pub fn restart(group: &Group) -> Result<Decision, Error> {
+    if group.power == Power::Stopped {
+        return Err(Error::new(
+            ErrorKind::Conflict,
+            "ContainerGroupStopped",
+            format!(
+                "Container Group '{}' in resource group '{}' is stopped",
+                group.key.name, group.key.resource_group.name
+            ),
+        ));
+    }
+    let revisions = all_revisions(&group.spec, group.generation.next());
+    Ok(next(group, OperationKind::Restart, Power::Running, revisions))
+}
+
+/// DELETE: possible at any time.
+pub fn delete(group: &Group) -> Decision {
+    next(group, OperationKind::Delete, Power::Deleted, group.revisions.clone())
+}
+
+fn next(
+    group: &Group,
+    kind: OperationKind,
+    power: Power,
+    revisions: BTreeMap<ContainerName, Generation>,
+) -> Decision {
+    Decision::Write(Box::new(Next {
+        kind,
+        power,
+        location: group.location.clone(),
+        spec: Arc::clone(&group.spec),
+        revisions,
+        document: group.document.clone(),
+        tags: group.tags.clone(),
+    }))
+}
+
+/// Whether the group is deployed and not at its end.
+fn is_live(group: &Group) -> bool {
+    let has_ended = match group.status.state {
+        GroupState::Succeeded | GroupState::Failed => group.is_settled,
+        GroupState::Stopped | GroupState::Pending | GroupState::Running => false,
+    };
+    group.power == Power::Running && !has_ended
+}
+
+fn check_settled(group: &Group) -> Result<(), Error> {
+    if group.is_settled {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Conflict,
+        "ContainerGroupTransitioning",
+        format!(
+            "The container group '{}' is still transitioning, please retry later.",
+            group.key.name
+        ),
+    ))
+}
+
+/// Operating system, restart policy and the requests of a container stay as they are.
+fn check_updatable(group: &Group, spec: &GroupSpec) -> Result<(), Error> {
+    let requests = |c: &ContainerSpec| c.resources.map(|r| r.requests);
+    let is_resized = spec.containers.iter().any(|new| {
+        group.spec.container(&new.name).is_some_and(|old| requests(old) != requests(new))
+    });
+    let moved = group.spec.os_type != spec.os_type
+        || group.spec.restart_policy != spec.restart_policy
+        || is_resized;
+    if !moved {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::InvalidParameter,
+        "InvalidContainerGroupUpdate",
+        format!(
+            "The updates on container group '{}' are invalid. If you are going to update the os \
+             type, restart policy, network profile, CPU, memory or GPU resources for a container \
+             group, you must delete it first and then create a new one.",
+            group.key.name
+        ),
+    ))
+}
+
+fn all_revisions(spec: &GroupSpec, generation: Generation) -> BTreeMap<ContainerName, Generation> {
+    spec.all_containers().map(|c| (c.name.clone(), generation)).collect()
+}
+
+/// Containers that differ, or whose volumes or name resolution differ, get the new generation.
+fn changed_revisions(
+    group: &Group,
+    spec: &GroupSpec,
+    generation: Generation,
+) -> BTreeMap<ContainerName, Generation> {
+    let mut revisions = all_revisions(spec, generation);
+    if group.spec.dns != spec.dns || group.spec.init_containers != spec.init_containers {
+        return revisions;
+    }
+    for container in spec.all_containers() {
+        let is_same = group.spec.container(&container.name) == Some(container)
+            && container.volume_mounts.iter().all(|mount| {
+                let find = |s: &GroupSpec| s.volumes.iter().find(|v| v.name == mount.name).cloned();
+                find(&group.spec) == find(spec)
+            });
+        if let (true, Some(old)) = (is_same, group.revisions.get(&container.name)) {
+            revisions.insert(container.name.clone(), *old);
+        }
+    }
+    revisions
+}
