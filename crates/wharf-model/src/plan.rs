@@ -11,10 +11,19 @@ use jiff::Timestamp;
 
 use crate::{
     ContainerName, Generation,
+    backend::Desired,
     event::Occurrence,
+    group::Power,
     spec::Port,
     status::{GroupStatus, Run},
 };
+
+mod ending;
+mod history;
+mod running;
+mod telling;
+#[cfg(test)]
+mod tests;
 
 /// The shim of a group with its namespaces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,6 +35,18 @@ pub enum Sandbox {
     Alive,
     /// The shim is gone but something of the group remains (processes, cgroups, files).
     Dead,
+}
+
+/// The group's directory with logs, volumes and writable layers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Storage {
+    /// Not there.
+    #[default]
+    Absent,
+    /// Only what outlives a stop: the logs.
+    LogsOnly,
+    /// Volumes and writable layers as well.
+    Full,
 }
 
 /// One container as the shim, or the journal of a dead shim, tells.
@@ -65,8 +86,8 @@ pub enum ImageObs {
 /// What exists of a group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
-    /// Whether the group's directory with logs, volumes and writable layers is there.
-    pub storage: bool,
+    /// The group's directory.
+    pub storage: Storage,
     /// The shim and its namespaces.
     pub sandbox: Sandbox,
     /// The ports that the firewall lets through.
@@ -89,7 +110,7 @@ pub enum EndSignal {
 /// One idempotent effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Makes the group's directory.
+    /// Makes the group's directory, with room for volumes and writable layers.
     EnsureStorage,
     /// Begins fetching an image in the background.
     PullImage(String),
@@ -139,4 +160,45 @@ pub struct Plan {
     pub is_settled: bool,
     /// When to look again even if nobody calls.
     pub wake_at: Option<Timestamp>,
+}
+
+/// Decides the next effects.
+pub fn plan(now: Timestamp, want: &Desired, have: &Observed) -> Plan {
+    let history = history::merge(now, want, have);
+    let mut plan = match want.power {
+        Power::Running => running::plan(now, want, have, history),
+        Power::Stopped | Power::Deleted => ending::plan(now, want, have, history),
+    };
+    plan.occurrences = telling::occurrences(want, have, &plan.status);
+    plan
+}
+
+/// What is known of each desired container: recorded history and observation, merged.
+type History = BTreeMap<ContainerName, crate::status::ContainerStatus>;
+
+impl Plan {
+    fn new(status: GroupStatus) -> Self {
+        Self {
+            steps: Vec::new(),
+            status,
+            occurrences: Vec::new(),
+            record_first: false,
+            is_settled: false,
+            wake_at: None,
+        }
+    }
+
+    /// Plans steps that destroy the only other trace of the status: not before it is recorded.
+    fn remove(mut self, want: &Desired, steps: Vec<Step>) -> Self {
+        if self.status.containers == want.recorded.containers {
+            self.steps = steps;
+        } else {
+            self.record_first = true;
+        }
+        self
+    }
+
+    fn wake(&mut self, at: Timestamp) {
+        self.wake_at = Some(self.wake_at.map_or(at, |earlier| earlier.min(at)));
+    }
 }

@@ -1,0 +1,75 @@
+//! The events that follow from what was observed (semantics.md §5.4).
+//!
+//! Times come from the journal, so telling the same thing twice counts it once.
+
+use super::Observed;
+use crate::{
+    ContainerName,
+    backend::Desired,
+    event::{EventReason, Occurrence},
+    status::{ContainerStatus, ExitCause, GroupStatus, Run, Waiting},
+};
+
+/// What happened since the status was last recorded.
+pub(super) fn occurrences(
+    want: &Desired,
+    have: &Observed,
+    status: &GroupStatus,
+) -> Vec<Occurrence> {
+    let mut told = Vec::new();
+    for (name, container) in &status.containers {
+        let recorded =
+            want.recorded.containers.get(name).filter(|c| c.revision == container.revision);
+        let is_new =
+            |run: &&Run| recorded.is_none_or(|known| known.runs.iter().all(|known| known != *run));
+        for run in container.runs.iter().filter(is_new) {
+            let was_open = recorded.is_some_and(|k| k.runs.iter().any(|r| r.start == run.start));
+            tell_run(name, run, was_open, &mut told);
+        }
+        tell_backoff(name, container, recorded, &mut told);
+    }
+    for (name, container) in &have.containers {
+        if let Some(at) = container.term_sent_at {
+            let message = format!("Killing container with id {}-{name}.", want.id);
+            told.push(occurrence(name, at, EventReason::Killing, message));
+        }
+    }
+    told
+}
+
+fn tell_run(name: &ContainerName, run: &Run, was_open: bool, told: &mut Vec<Occurrence>) {
+    let failure = run.exit.as_ref().filter(|exit| exit.cause == ExitCause::StartFailed);
+    if let Some(exit) = failure {
+        let reason = exit.message.as_deref().unwrap_or("container could not be started");
+        told.push(occurrence(name, exit.at, EventReason::Failed, format!("Error: {reason}")));
+    } else if !was_open {
+        let message = |verb: &str| format!("{verb} container");
+        let at = run.started_at;
+        told.push(occurrence(name, at, EventReason::Created, message("Created")));
+        told.push(occurrence(name, at, EventReason::Started, message("Started")));
+    }
+}
+
+fn tell_backoff(
+    name: &ContainerName,
+    container: &ContainerStatus,
+    recorded: Option<&ContainerStatus>,
+    told: &mut Vec<Occurrence>,
+) {
+    let is_known = recorded.is_some_and(|known| known.waiting == container.waiting);
+    if let (Some(Waiting::CrashLoopBackOff { .. }), Some(exit), false) =
+        (&container.waiting, container.last_exit(), is_known)
+    {
+        let message = "Back-off restarting failed container".to_owned();
+        told.push(occurrence(name, exit.at, EventReason::BackOff, message));
+    }
+}
+
+fn occurrence(
+    name: &ContainerName,
+    at: jiff::Timestamp,
+    reason: EventReason,
+    message: String,
+) -> Occurrence {
+    Occurrence { container: Some(name.clone()), at, reason, message }
+}
