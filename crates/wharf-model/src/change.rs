@@ -215,3 +215,129 @@ fn changed_revisions(
     }
     revisions
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::{
+        GroupId, GroupKey, Name, ResourceGroupKey,
+        spec::{Amount, OsType, Resources, RestartPolicy},
+        status::GroupStatus,
+    };
+
+    fn container(name: &str, image: &str, cpu_millis: u32) -> ContainerSpec {
+        let requests = Amount { cpu_millis, memory_bytes: 1 << 30 };
+        ContainerSpec {
+            name: ContainerName::parse(name).unwrap(),
+            image: image.to_owned(),
+            command: vec![],
+            environment: vec![],
+            ports: vec![],
+            resources: Some(Resources { requests, limits: requests }),
+            volume_mounts: vec![],
+        }
+    }
+
+    fn spec(containers: Vec<ContainerSpec>) -> GroupSpec {
+        GroupSpec {
+            os_type: OsType::Linux,
+            restart_policy: RestartPolicy::Always,
+            init_containers: vec![],
+            containers,
+            volumes: vec![],
+            registry_credentials: vec![],
+            ip_address: None,
+            dns: None,
+        }
+    }
+
+    fn proposal(containers: Vec<ContainerSpec>) -> Proposal {
+        let document = format!("{containers:?}");
+        let tags = r#"{"a":"new"}"#.to_owned();
+        Proposal { location: "local".to_owned(), spec: spec(containers), document, tags }
+    }
+
+    fn running(containers: Vec<ContainerSpec>) -> Group {
+        let proposal = proposal(containers);
+        let resource_group =
+            ResourceGroupKey { subscription: Name::new("s"), name: Name::new("rg") };
+        Group {
+            id: GroupId::from_bits(1),
+            key: GroupKey { resource_group, name: Name::new("x") },
+            location: proposal.location,
+            generation: Generation(1),
+            power: Power::Running,
+            revisions: all_revisions(&proposal.spec, Generation(1)),
+            spec: Arc::new(proposal.spec),
+            address: None,
+            document: proposal.document,
+            tags: "{}".to_owned(),
+            status: GroupStatus { state: GroupState::Running, ..GroupStatus::default() },
+            operation: OperationKind::Create,
+            is_settled: true,
+            created_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn written(decision: Result<Decision, Error>) -> Next {
+        match decision {
+            Ok(Decision::Write(next)) => *next,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn revisions(next: &Next) -> Vec<u64> {
+        next.revisions.values().map(|generation| generation.0).collect()
+    }
+
+    #[test]
+    fn putting_the_same_again_keeps_everything_running() {
+        let containers = vec![container("a", "img", 500)];
+        let group = running(containers.clone());
+        assert!(matches!(put(Some(&group), proposal(containers)), Ok(Decision::Keep)));
+    }
+
+    #[test]
+    fn an_update_restarts_only_what_changed_and_keeps_the_tags() {
+        let group = running(vec![container("a", "img", 500), container("b", "img", 500)]);
+        let changed = vec![container("a", "img", 500), container("b", "img:2", 500)];
+        let next = written(put(Some(&group), proposal(changed)));
+        assert_eq!(next.kind, OperationKind::Update);
+        assert_eq!(revisions(&next), [1, 2]);
+        assert_eq!(next.tags, "{}");
+    }
+
+    #[test]
+    fn sizes_cannot_change_in_place_but_can_after_the_end() {
+        let mut group = running(vec![container("a", "img", 500)]);
+        let bigger = || proposal(vec![container("a", "img", 1000)]);
+        let refused = put(Some(&group), bigger()).unwrap_err();
+        assert_eq!(refused.code, "InvalidContainerGroupUpdate");
+        group.status.state = GroupState::Succeeded;
+        let next = written(put(Some(&group), bigger()));
+        assert_eq!((next.kind, revisions(&next)), (OperationKind::Create, vec![2]));
+    }
+
+    #[test]
+    fn nothing_but_delete_and_stop_interrupts_a_transition() {
+        let mut group = running(vec![container("a", "img", 500)]);
+        group.is_settled = false;
+        let refused = put(Some(&group), proposal(vec![container("a", "img:2", 500)]));
+        assert_eq!(refused.unwrap_err().code, "ContainerGroupTransitioning");
+        assert_eq!(written(Ok(delete(&group))).power, Power::Deleted);
+        assert_eq!(written(Ok(stop(&group))).power, Power::Stopped);
+    }
+
+    #[test]
+    fn a_stopped_group_can_be_started_but_not_restarted() {
+        let mut group = running(vec![container("a", "img", 500)]);
+        assert!(matches!(start(&group), Decision::Keep));
+        assert_eq!(revisions(&written(restart(&group))), [2]);
+        group.power = Power::Stopped;
+        assert!(matches!(stop(&group), Decision::Keep));
+        assert_eq!(restart(&group).unwrap_err().code, "ContainerGroupStopped");
+        assert_eq!(revisions(&written(Ok(start(&group)))), [2]);
+    }
+}

@@ -14,8 +14,7 @@ use crate::{
 
 /// Ends everything, then removes everything; a stopped group keeps its logs.
 pub(super) fn plan(now: Timestamp, want: &Desired, have: &Observed, history: History) -> Plan {
-    let is_ending = have.sandbox == Sandbox::Alive
-        && have.containers.values().any(|container| is_live(container));
+    let is_ending = have.sandbox == Sandbox::Alive && have.containers.values().any(is_live);
     let state = if is_ending { GroupState::Running } else { GroupState::Stopped };
     let mut plan = Plan::new(GroupStatus { state, containers: history });
     if is_ending {

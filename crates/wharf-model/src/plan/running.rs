@@ -220,7 +220,7 @@ fn next(now: Timestamp, want: &Desired, status: &ContainerStatus, role: Role) ->
     }
 }
 
-/// Init containers run with the group's policy, Always meaning OnFailure (semantics.md §7).
+/// Init containers run with the group's policy, Always meaning `OnFailure` (semantics.md §7).
 fn restarts(policy: RestartPolicy, role: Role, code: i32) -> bool {
     match (policy, role) {
         (RestartPolicy::Never, _) => false,
