@@ -48,6 +48,16 @@ impl Layout {
         format!("{}/{id}", self.cgroup_root())
     }
 
+    /// The shim's cgroup: `/wharf-<inst>/<id>/_shim`, which no container can be named.
+    pub fn shim_cgroup(&self, id: &GroupId) -> String {
+        format!("{}/_shim", self.cgroup(id))
+    }
+
+    /// A container's cgroup: `/wharf-<inst>/<id>/<container>`.
+    pub fn container_cgroup(&self, id: &GroupId, container: &ContainerName) -> String {
+        format!("{}/{container}", self.cgroup(id))
+    }
+
     /// The host side of a group's veth pair: `w<inst><id>`, 15 bytes, the kernel's limit.
     pub fn veth(&self, id: &GroupId) -> String {
         format!("w{}{id}", self.instance)

@@ -1,0 +1,223 @@
+//! What daemon and shim say to each other on `R/groups/<id>/shim.sock`.
+//!
+//! A stream of frames: four bytes of length, big endian, then that much JSON. The client sends
+//! [`Request`]s, the shim answers each with one [`Reply`], in order. After [`Operation::Subscribe`]
+//! has been answered the shim writes single zero bytes instead, one per start or exit: hints
+//! without content that may be merged.
+//!
+//! Shims outlive daemons, so a newer daemon must speak the version of an older shim: a request
+//! names the version it is written in, and a shim refuses one that is newer than its own.
+
+use camino::Utf8PathBuf;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use wharf_model::ContainerName;
+
+use crate::table::{Container, RunKey, Table};
+
+/// The version this build speaks.
+pub const VERSION: u32 = 1;
+
+/// The longest frame that is believed, in bytes.
+pub const FRAME_LIMIT: usize = 4 << 20;
+
+/// A request with the version it is written in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// [`VERSION`] of the sender.
+    pub version: u32,
+    /// What is wanted.
+    pub operation: Operation,
+}
+
+/// What can be asked of a shim.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// All containers. Answer: [`Reply::State`].
+    State,
+    /// Creates and starts a container, unless this start has been seen. Answer:
+    /// [`Reply::Container`], also when the start failed: that is a run with an exit.
+    Start(Box<Start>),
+    /// Signals a container's first process; nothing if it does not run. Answer:
+    /// [`Reply::Container`].
+    Signal {
+        /// Which container.
+        name: ContainerName,
+        /// Which signal.
+        signal: Signal,
+    },
+    /// Forgets an ended container. Answer: [`Reply::Done`].
+    Remove {
+        /// Which container.
+        name: ContainerName,
+    },
+    /// Kills everything, waits for it, answers [`Reply::Done`] and exits.
+    Shutdown,
+    /// Turns the connection into a stream of hints. Answer: [`Reply::Done`].
+    Subscribe,
+}
+
+/// Everything that is needed to start a container once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Start {
+    /// Which start of which container.
+    #[serde(flatten)]
+    pub key: RunKey,
+    /// The bundle: a directory with `config.json` and an empty `rootfs`.
+    pub bundle: Utf8PathBuf,
+    /// Where the OCI library keeps its own state; a directory of the group.
+    pub oci_state: Utf8PathBuf,
+    /// The log file; its directory exists.
+    pub log: Utf8PathBuf,
+    /// The container's cgroup, the same as in `config.json`.
+    pub cgroup: String,
+    /// What is mounted on `rootfs`.
+    pub rootfs: Rootfs,
+}
+
+/// An overlay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rootfs {
+    /// Read-only layers, uppermost first.
+    pub lower: Vec<Utf8PathBuf>,
+    /// The writable layer.
+    pub upper: Utf8PathBuf,
+    /// The kernel's scratch directory, on the same file system as `upper`.
+    pub work: Utf8PathBuf,
+}
+
+/// A signal that ends a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Signal {
+    /// SIGTERM.
+    Term,
+    /// SIGKILL: takes the whole PID namespace.
+    Kill,
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// All containers.
+    State {
+        /// [`VERSION`] of the shim.
+        version: u32,
+        /// By name.
+        table: Table,
+    },
+    /// One container as it is now.
+    Container(Container),
+    /// It is done.
+    Done,
+    /// It cannot be done; nothing has changed.
+    Refused {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A frame that cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    /// The sender is not speaking this protocol.
+    #[error("frame of {length} bytes is longer than {FRAME_LIMIT}")]
+    TooLong {
+        /// The length it claims.
+        length: usize,
+    },
+    /// The content is not what was expected.
+    #[error("frame is not valid JSON of this protocol")]
+    Content(#[source] serde_json::Error),
+}
+
+/// The frame of one message.
+pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, FrameError> {
+    let mut frame = vec![0; 4];
+    serde_json::to_writer(&mut frame, message).map_err(FrameError::Content)?;
+    let length = frame.len() - 4;
+    let prefix = u32::try_from(length).map_err(|_| FrameError::TooLong { length })?;
+    frame[..4].copy_from_slice(&prefix.to_be_bytes());
+    Ok(frame)
+}
+
+/// The length of the content that follows these four bytes.
+pub fn content_length(prefix: [u8; 4]) -> Result<usize, FrameError> {
+    let length = u32::from_be_bytes(prefix) as usize;
+    if length > FRAME_LIMIT {
+        return Err(FrameError::TooLong { length });
+    }
+    Ok(length)
+}
+
+/// A message from the content of its frame.
+pub fn decode<T: DeserializeOwned>(content: &[u8]) -> Result<T, FrameError> {
+    serde_json::from_slice(content).map_err(FrameError::Content)
+}
+
+/// Takes the first message off the buffer if it is complete.
+pub fn take<T: DeserializeOwned>(buffer: &mut Vec<u8>) -> Result<Option<T>, FrameError> {
+    let Some(prefix) = buffer.first_chunk::<4>() else { return Ok(None) };
+    let end = 4 + content_length(*prefix)?;
+    let Some(content) = buffer.get(4..end) else { return Ok(None) };
+    let message = decode(content)?;
+    buffer.drain(..end);
+    Ok(Some(message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_survive_being_cut_anywhere() {
+        let first = Request { version: VERSION, operation: Operation::State };
+        let name = ContainerName::parse("web").unwrap();
+        let second = Request {
+            version: VERSION,
+            operation: Operation::Signal { name, signal: Signal::Term },
+        };
+        let bytes = [encode(&first).unwrap(), encode(&second).unwrap()].concat();
+        for cut in 0..bytes.len() {
+            let mut buffer = bytes[..cut].to_vec();
+            let mut seen: Vec<Request> = Vec::new();
+            while let Some(request) = take(&mut buffer).unwrap() {
+                seen.push(request);
+            }
+            buffer.extend_from_slice(&bytes[cut..]);
+            while let Some(request) = take(&mut buffer).unwrap() {
+                seen.push(request);
+            }
+            assert_eq!(seen, [first.clone(), second.clone()], "cut at {cut}");
+            assert!(buffer.is_empty());
+        }
+    }
+
+    #[test]
+    fn an_absurd_length_is_refused_before_anything_is_stored() {
+        let mut buffer = vec![0xff, 0xff, 0xff, 0xff];
+        assert!(matches!(take::<Request>(&mut buffer), Err(FrameError::TooLong { .. })));
+    }
+
+    #[test]
+    fn the_wire_form_is_stable() {
+        let start = Start {
+            key: RunKey {
+                name: ContainerName::parse("web").unwrap(),
+                revision: wharf_model::Generation(3),
+                start: 2,
+            },
+            bundle: "/b".into(),
+            oci_state: "/o".into(),
+            log: "/l".into(),
+            cgroup: "/c".into(),
+            rootfs: Rootfs { lower: vec!["/1".into()], upper: "/u".into(), work: "/w".into() },
+        };
+        let request = Request { version: 1, operation: Operation::Start(Box::new(start)) };
+        assert_eq!(
+            serde_json::to_string(&request).unwrap(),
+            r#"{"version":1,"operation":{"start":{"name":"web","revision":3,"start":2,"bundle":"/b","oci_state":"/o","log":"/l","cgroup":"/c","rootfs":{"lower":["/1"],"upper":"/u","work":"/w"}}}}"#
+        );
+    }
+}
