@@ -1,4 +1,6 @@
 //! The embedded Linux backend: bundles, network, cgroups, logs, shims.
 
+pub mod bundle;
 pub mod cgroups;
+pub mod logs;
 pub mod shims;

@@ -27,7 +27,7 @@ use connection::Connection;
 /// How long a shim may take to answer anything but a start.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a container may take to be made, or all of them to be killed.
-const LONG_PATIENCE: Duration = Duration::from_secs(60);
+const LONG_PATIENCE: Duration = Duration::from_mins(1);
 
 /// What is found of a group's shim.
 #[derive(Clone, Debug, PartialEq, Eq)]

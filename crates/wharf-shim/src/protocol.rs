@@ -73,6 +73,9 @@ pub struct Start {
     pub cgroup: String,
     /// What is mounted on `rootfs`.
     pub rootfs: Rootfs,
+    /// Why it cannot be started, found out before asking: it becomes a run that failed to start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impossible: Option<String>,
 }
 
 /// An overlay.
@@ -213,6 +216,7 @@ mod tests {
             log: "/l".into(),
             cgroup: "/c".into(),
             rootfs: Rootfs { lower: vec!["/1".into()], upper: "/u".into(), work: "/w".into() },
+            impossible: None,
         };
         let request = Request { version: 1, operation: Operation::Start(Box::new(start)) };
         assert_eq!(

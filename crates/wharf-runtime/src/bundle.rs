@@ -1,0 +1,184 @@
+//! From a container's specification and its image to what a shim can start: a bundle.
+//!
+//! A bundle is written anew for every start, under a name that follows from group and container.
+//! What makes a container impossible (an unknown user, no command) is no error here: it is handed
+//! to the shim, which records it as a run that failed to start, for the user to read.
+
+mod layers;
+mod limits;
+mod seccomp;
+mod spec;
+mod users;
+
+use std::io;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
+use oci_spec::{OciSpecError, image::ImageConfiguration};
+use wharf_model::{
+    Generation, GroupId,
+    spec::{Amount, ContainerSpec, VolumeSource, VolumeSpec},
+};
+use wharf_shim::{
+    paths::Layout,
+    protocol::{Rootfs, Start},
+    table::RunKey,
+};
+
+/// Everything that decides what a container's process gets to see.
+#[derive(Clone, Copy, Debug)]
+pub struct BundlePlan<'a> {
+    /// Where things are.
+    pub layout: &'a Layout,
+    /// Which group.
+    pub id: &'a GroupId,
+    /// The container or init container.
+    pub container: &'a ContainerSpec,
+    /// Its revision.
+    pub revision: Generation,
+    /// The number of this start, from 1.
+    pub start: u32,
+    /// The image's configuration.
+    pub image: &'a ImageConfiguration,
+    /// The image's unpacked layers, uppermost first.
+    pub layers: &'a [Utf8PathBuf],
+    /// The group's volumes.
+    pub volumes: &'a [VolumeSpec],
+    /// The group's host name.
+    pub hostname: &'a str,
+    /// The limits of a container that has none of its own: the group's allocation.
+    pub allocation: Amount,
+}
+
+/// A bundle that cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// A file or directory of the bundle cannot be made.
+    #[error("make {path}")]
+    Make {
+        /// The file or directory.
+        path: Utf8PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// What an earlier run has left cannot be removed.
+    #[error("clear {path}")]
+    Clear {
+        /// The directory.
+        path: Utf8PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A layer of the image cannot be read.
+    #[error("read {path} of layer {layer}")]
+    Layer {
+        /// The layer.
+        layer: Utf8PathBuf,
+        /// The file in it.
+        path: &'static str,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The parts do not make a valid runtime specification.
+    #[error("build runtime specification of container {container}")]
+    Spec {
+        /// Which container.
+        container: String,
+        /// Why.
+        #[source]
+        source: OciSpecError,
+    },
+    /// The built-in system call filter cannot be used; nothing is started without one.
+    #[error("read built-in seccomp profile")]
+    Seccomp(#[source] ProfileError),
+}
+
+pub use seccomp::ProfileError;
+
+/// Writes the bundle of one start, with an empty writable layer, and says how to start it.
+/// Blocks on file system calls.
+pub fn prepare(plan: &BundlePlan<'_>) -> Result<Start, BundleError> {
+    let name = &plan.container.name;
+    let sandbox = plan.layout.sandbox(plan.id);
+    let storage = plan.layout.storage(plan.id);
+    let writable = storage.writable_layer(name);
+    let rootfs = Rootfs {
+        lower: plan.layers.to_vec(),
+        upper: writable.join("upper"),
+        work: writable.join("work"),
+    };
+    let bundle = sandbox.bundle(name);
+    let log = storage.log(name, plan.revision.0, plan.start);
+    clear(&writable)?;
+    for directory in [&rootfs.upper, &rootfs.work, &bundle.join("rootfs")] {
+        make_dir(directory)?;
+    }
+    if let Some(parent) = log.parent() {
+        make_dir(parent)?;
+    }
+    ensure_volumes(plan)?;
+    let impossible = write_config(plan, &bundle)?;
+    Ok(Start {
+        key: RunKey { name: name.clone(), revision: plan.revision, start: plan.start },
+        bundle,
+        oci_state: sandbox.oci_state(),
+        log,
+        cgroup: plan.layout.container_cgroup(plan.id, name),
+        rootfs,
+        impossible,
+    })
+}
+
+/// Writes `config.json`, or says why there can be none.
+fn write_config(plan: &BundlePlan<'_>, bundle: &Utf8Path) -> Result<Option<String>, BundleError> {
+    let config = plan.image.config().as_ref();
+    let args = spec::args(plan.container, config);
+    if args.is_empty() {
+        return Ok(Some("no command specified".to_owned()));
+    }
+    let wanted = config.and_then(|c| c.user().as_deref()).unwrap_or_default();
+    let user = match users::resolve(plan.layers, wanted)? {
+        Ok(user) => user,
+        Err(refusal) => return Ok(Some(refusal.to_string())),
+    };
+    let spec = spec::build(plan, args, &user)?;
+    let path = bundle.join("config.json");
+    let bytes = serde_json::to_vec(&spec)
+        .map_err(|e| BundleError::Make { path: path.clone(), source: e.into() })?;
+    fs::write(&path, bytes).map_err(|source| BundleError::Make { path, source })?;
+    Ok(None)
+}
+
+fn ensure_volumes(plan: &BundlePlan<'_>) -> Result<(), BundleError> {
+    let storage = plan.layout.storage(plan.id);
+    for volume in plan.volumes {
+        match volume.source {
+            VolumeSource::EmptyDir => {
+                let path = storage.empty_dir(&volume.name);
+                if !path.exists() {
+                    make_dir(&path)?;
+                    // As Kubernetes does: containers of any user share it.
+                    let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+                    fs::set_permissions(&path, open)
+                        .map_err(|source| BundleError::Make { path, source })?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn make_dir(path: &Utf8Path) -> Result<(), BundleError> {
+    fs::create_dir_all(path).map_err(|source| BundleError::Make { path: path.to_owned(), source })
+}
+
+fn clear(path: &Utf8Path) -> Result<(), BundleError> {
+    match fs::remove_dir_all(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(BundleError::Clear { path: path.to_owned(), source }),
+    }
+}

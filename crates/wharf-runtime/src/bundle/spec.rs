@@ -1,0 +1,209 @@
+//! The runtime specification: which process, in what surroundings, with what rights.
+//!
+//! Defaults are those of containerd and Docker. The group's network, IPC and UTS namespaces are
+//! not named here: the process that makes the container is a child of the shim and has them.
+
+use camino::Utf8Path;
+use nix::sys::resource::{Resource, getrlimit};
+use oci_spec::{
+    OciSpecError,
+    image::Config,
+    runtime::{
+        Capabilities, Capability, Linux, LinuxBuilder, LinuxCapabilitiesBuilder,
+        LinuxNamespaceBuilder, LinuxNamespaceType, Mount, MountBuilder, PosixRlimitBuilder,
+        PosixRlimitType, Process, ProcessBuilder, RootBuilder, Spec, SpecBuilder, UserBuilder,
+        get_default_maskedpaths, get_default_readonly_paths,
+    },
+};
+use wharf_model::spec::{ContainerSpec, Resources};
+use wharf_shim::cgroup;
+
+use super::{BundleError, BundlePlan, limits, seccomp, users::User};
+
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// Open files, unless the host's own hard limit is lower.
+const OPEN_FILES: u64 = 1 << 20;
+
+/// Docker's fourteen. Without device control (hosts with cgroup version 2 only, for now) nobody
+/// may make device files.
+const CAPABILITIES: [(Capability, &str); 14] = [
+    (Capability::Chown, "CAP_CHOWN"),
+    (Capability::DacOverride, "CAP_DAC_OVERRIDE"),
+    (Capability::Fsetid, "CAP_FSETID"),
+    (Capability::Fowner, "CAP_FOWNER"),
+    (Capability::Mknod, "CAP_MKNOD"),
+    (Capability::NetRaw, "CAP_NET_RAW"),
+    (Capability::Setgid, "CAP_SETGID"),
+    (Capability::Setuid, "CAP_SETUID"),
+    (Capability::Setfcap, "CAP_SETFCAP"),
+    (Capability::Setpcap, "CAP_SETPCAP"),
+    (Capability::NetBindService, "CAP_NET_BIND_SERVICE"),
+    (Capability::SysChroot, "CAP_SYS_CHROOT"),
+    (Capability::Kill, "CAP_KILL"),
+    (Capability::AuditWrite, "CAP_AUDIT_WRITE"),
+];
+
+/// The command line: the specification's, or else the image's entry point and command.
+pub(super) fn args(container: &ContainerSpec, config: Option<&Config>) -> Vec<String> {
+    if !container.command.is_empty() {
+        return container.command.clone();
+    }
+    let Some(config) = config else { return Vec::new() };
+    let entrypoint = config.entrypoint().iter().flatten();
+    entrypoint.chain(config.cmd().iter().flatten()).cloned().collect()
+}
+
+/// The specification of one start.
+pub(super) fn build(
+    plan: &BundlePlan<'_>,
+    args: Vec<String>,
+    user: &User,
+) -> Result<Spec, BundleError> {
+    let caps: Vec<(Capability, &str)> = CAPABILITIES
+        .into_iter()
+        .filter(|(cap, _)| *cap != Capability::Mknod || !cgroup::is_unified())
+        .collect();
+    let names: Vec<&str> = caps.iter().map(|(_, name)| *name).collect();
+    let filter = seccomp::filter(&names)?;
+    let caps: Capabilities = caps.into_iter().map(|(cap, _)| cap).collect();
+    let failed = |source| BundleError::Spec { container: plan.container.name.to_string(), source };
+    let assemble = || {
+        let mut linux = linux(plan)?;
+        linux.set_seccomp(Some(filter));
+        let mut spec = SpecBuilder::default()
+            .version("1.0.2")
+            .root(RootBuilder::default().path("rootfs").readonly(false).build()?)
+            .process(process(plan, args, user, caps)?)
+            .mounts(mounts(plan)?)
+            .linux(linux)
+            .build()?;
+        // The builder's default is a name of its own.
+        spec.set_hostname(None);
+        Ok(spec)
+    };
+    assemble().map_err(failed)
+}
+
+fn process(
+    plan: &BundlePlan<'_>,
+    args: Vec<String>,
+    user: &User,
+    caps: Capabilities,
+) -> Result<Process, OciSpecError> {
+    let config = plan.image.config().as_ref();
+    let cwd = config.and_then(|c| c.working_dir().as_deref()).unwrap_or_default();
+    // A user other than root has rights only when it asks for them, by file capabilities.
+    let held = if user.uid == 0 { caps.clone() } else { Capabilities::new() };
+    let capabilities = LinuxCapabilitiesBuilder::default()
+        .bounding(caps)
+        .permitted(held.clone())
+        .effective(held)
+        .inheritable(Capabilities::new())
+        .ambient(Capabilities::new())
+        .build()?;
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((OPEN_FILES, OPEN_FILES));
+    let open_files = PosixRlimitBuilder::default()
+        .typ(PosixRlimitType::RlimitNofile)
+        .soft(hard.min(OPEN_FILES))
+        .hard(hard.min(OPEN_FILES))
+        .build()?;
+    let identity = UserBuilder::default()
+        .uid(user.uid)
+        .gid(user.gid)
+        .additional_gids(user.additional_gids.clone())
+        .build()?;
+    ProcessBuilder::default()
+        .terminal(false)
+        .user(identity)
+        .args(args)
+        .env(environment(plan, user))
+        .cwd(Utf8Path::new("/").join(cwd).into_std_path_buf())
+        .capabilities(capabilities)
+        .rlimits(vec![open_files])
+        .no_new_privileges(true)
+        .build()
+}
+
+/// Defaults, then the image's, then the specification's; the last of a name counts.
+fn environment(plan: &BundlePlan<'_>, user: &User) -> Vec<String> {
+    let config = plan.image.config().as_ref();
+    let of_image = config.and_then(|c| c.env().as_ref()).into_iter().flatten();
+    let of_image = of_image.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let of_spec = plan.container.environment.iter().map(|v| (v.name.as_str(), v.value.as_str()));
+    let mut variables =
+        vec![("PATH", DEFAULT_PATH), ("HOSTNAME", plan.hostname), ("HOME", user.home.as_str())];
+    for (name, value) in of_image.chain(of_spec) {
+        match variables.iter_mut().find(|(known, _)| *known == name) {
+            Some(variable) => variable.1 = value,
+            None => variables.push((name, value)),
+        }
+    }
+    variables.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
+}
+
+fn linux(plan: &BundlePlan<'_>) -> Result<Linux, OciSpecError> {
+    let namespaces: Result<Vec<_>, OciSpecError> =
+        [LinuxNamespaceType::Pid, LinuxNamespaceType::Mount, LinuxNamespaceType::Cgroup]
+            .into_iter()
+            .map(|kind| LinuxNamespaceBuilder::default().typ(kind).build())
+            .collect();
+    let whole = Resources { requests: plan.allocation, limits: plan.allocation };
+    LinuxBuilder::default()
+        .namespaces(namespaces?)
+        .resources(limits::resources(plan.container.resources.unwrap_or(whole))?)
+        .cgroups_path(plan.layout.container_cgroup(plan.id, &plan.container.name))
+        .masked_paths(masked_paths())
+        .readonly_paths(get_default_readonly_paths())
+        .build()
+}
+
+/// The library's list is older than what containerd and Docker hide by now.
+fn masked_paths() -> Vec<String> {
+    let mut paths = get_default_maskedpaths();
+    for path in ["/proc/interrupts", "/sys/devices/virtual/powercap"] {
+        if !paths.iter().any(|known| known == path) {
+            paths.push(path.to_owned());
+        }
+    }
+    paths
+}
+
+fn mounts(plan: &BundlePlan<'_>) -> Result<Vec<Mount>, OciSpecError> {
+    let mut mounts = Vec::new();
+    for (target, kind, options) in [
+        ("/proc", "proc", "nosuid,noexec,nodev"),
+        ("/dev", "tmpfs", "nosuid,strictatime,mode=755,size=65536k"),
+        ("/dev/pts", "devpts", "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5"),
+        ("/dev/shm", "tmpfs", "nosuid,noexec,nodev,mode=1777,size=65536k"),
+        ("/dev/mqueue", "mqueue", "nosuid,noexec,nodev"),
+        ("/sys", "sysfs", "nosuid,noexec,nodev,ro"),
+        ("/sys/fs/cgroup", "cgroup", "nosuid,noexec,nodev,relatime,ro"),
+    ] {
+        mounts.push(mount(target, kind, kind, options)?);
+    }
+    let etc = plan.layout.sandbox(plan.id).etc();
+    // Sidecars write to `hosts`, and all containers shall see it.
+    for (name, options) in
+        [("hosts", "rbind,rw"), ("hostname", "rbind,ro"), ("resolv.conf", "rbind,ro")]
+    {
+        let options = format!("{options},rprivate,nosuid,nodev,noexec");
+        mounts.push(mount(&format!("/etc/{name}"), "bind", etc.join(name).as_str(), &options)?);
+    }
+    let storage = plan.layout.storage(plan.id);
+    for volume in &plan.container.volume_mounts {
+        let source = storage.empty_dir(&volume.name);
+        let access = if volume.read_only { "ro" } else { "rw" };
+        let options = format!("rbind,{access},rprivate,nodev");
+        mounts.push(mount(&volume.mount_path, "bind", source.as_str(), &options)?);
+    }
+    Ok(mounts)
+}
+
+fn mount(target: &str, kind: &str, source: &str, options: &str) -> Result<Mount, OciSpecError> {
+    MountBuilder::default()
+        .destination(target)
+        .typ(kind)
+        .source(source)
+        .options(options.split(',').map(ToOwned::to_owned).collect::<Vec<_>>())
+        .build()
+}
