@@ -1,1 +1,20 @@
 //! SQLite: schema, migrations, queries, event log, address allocations.
+//!
+//! Desired state, its operation, its address and its event change in one transaction or not at
+//! all. Everything is synchronous; callers on an async runtime use a blocking thread.
+
+mod addresses;
+mod db;
+mod error;
+mod events;
+mod groups;
+mod operations;
+mod resource_groups;
+mod rows;
+mod seal;
+
+pub use db::{Store, StoreConfig};
+pub use error::{AcceptError, StoreError};
+pub use groups::{Accepted, Filter, NewIds};
+pub use resource_groups::ResourceGroup;
+pub use seal::SealKey;
