@@ -1,1 +1,19 @@
 //! Pull, verify, content store, unpack, snapshots, garbage collection.
+//!
+//! Every layer is a directory of its own, ready to be a lower directory of an overlay mount: a
+//! container starts from an image without any copying. Nothing is published before it is verified
+//! and durable; half-done work lives in one directory that is emptied at start.
+
+mod error;
+mod import;
+mod layers;
+mod pull;
+mod quickstart;
+mod reference;
+mod store;
+mod unpack;
+
+pub use error::{ErrorKind, ImageError};
+pub use pull::{Credential, Progress};
+pub use reference::registry_of;
+pub use store::{Image, ImageConfig, ImageStore, Removed};

@@ -1,0 +1,155 @@
+//! What can go wrong with an image, and whose fault it is.
+
+use std::io;
+
+use camino::Utf8PathBuf;
+use oci_client::errors::{OciDistributionError, OciErrorCode};
+
+/// Whose fault a failure is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The reference is not one.
+    InvalidReference,
+    /// The registry has no such image for this platform.
+    NotFound,
+    /// The registry wants other credentials, or any.
+    Denied,
+    /// The registry does not answer, or not sensibly.
+    Registry,
+    /// The content is not what its digest says, or is not an image, or breaks a rule.
+    Corrupt,
+    /// The image store's disk fails or is full.
+    Disk,
+}
+
+/// An image that could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    /// The reference is not one.
+    #[error("\"{reference}\" is not an image reference")]
+    Reference {
+        /// What was given.
+        reference: String,
+        /// Why.
+        #[source]
+        source: oci_client::ParseError,
+    },
+    /// A conversation with the registry failed.
+    #[error("{operation} from {registry}")]
+    Registry {
+        /// What was asked for.
+        operation: String,
+        /// Host and port.
+        registry: String,
+        /// Why.
+        #[source]
+        source: Box<OciDistributionError>,
+    },
+    /// The registry took too long.
+    #[error("{registry} did not answer in {seconds} s")]
+    Silent {
+        /// Host and port.
+        registry: String,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// The content is wrong.
+    #[error("{what} is corrupt: {reason}")]
+    Corrupt {
+        /// What was being read.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A download broke off, or its bytes are not what the digest says.
+    #[error("read {what}")]
+    Download {
+        /// What was being read.
+        what: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A file of the store, or of what is imported, cannot be read or written.
+    #[error("{operation} {path}")]
+    File {
+        /// What was being done.
+        operation: &'static str,
+        /// With which file.
+        path: Utf8PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// What is imported holds no image.
+    #[error("{path} holds no image: {reason}")]
+    NoImage {
+        /// What was given.
+        path: Utf8PathBuf,
+        /// What is missing.
+        reason: &'static str,
+    },
+    /// A background task ended early.
+    #[error("unpack {what}: the task was given up")]
+    Task {
+        /// What it was doing.
+        what: String,
+    },
+}
+
+impl ImageError {
+    /// Whose fault it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Reference { .. } => ErrorKind::InvalidReference,
+            Self::Registry { source, .. } => registry_kind(source),
+            Self::Silent { .. } | Self::Download { .. } => ErrorKind::Registry,
+            Self::Corrupt { .. } | Self::NoImage { .. } => ErrorKind::Corrupt,
+            Self::File { .. } | Self::Task { .. } => ErrorKind::Disk,
+        }
+    }
+
+    pub(crate) fn corrupt(what: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Corrupt { what: what.into(), reason: reason.into() }
+    }
+
+    pub(crate) fn file(
+        operation: &'static str,
+        path: impl Into<Utf8PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { operation, path, source }
+    }
+}
+
+fn registry_kind(error: &OciDistributionError) -> ErrorKind {
+    use OciDistributionError as E;
+    match error {
+        E::UnauthorizedError { .. } | E::AuthenticationFailure(_) => ErrorKind::Denied,
+        E::ImageManifestNotFoundError(_) | E::ServerError { code: 404, .. } => ErrorKind::NotFound,
+        E::RegistryError { envelope, .. } => {
+            let is = |wanted: &[OciErrorCode]| envelope.errors.iter().any(|e| wanted.contains(&e.code));
+            if is(&[OciErrorCode::Unauthorized, OciErrorCode::Denied]) {
+                ErrorKind::Denied
+            } else if is(&[
+                OciErrorCode::ManifestUnknown,
+                OciErrorCode::NameUnknown,
+                OciErrorCode::NotFound,
+                OciErrorCode::BlobUnknown,
+            ]) {
+                ErrorKind::NotFound
+            } else {
+                ErrorKind::Registry
+            }
+        }
+        E::DigestError(_)
+        | E::JsonError(_)
+        | E::ManifestParsingError(_)
+        | E::ManifestEncodingError(_)
+        | E::VersionedParsingError(_)
+        | E::UnsupportedMediaTypeError(_)
+        | E::UnsupportedSchemaVersionError(_)
+        | E::IncompatibleLayerMediaTypeError(_) => ErrorKind::Corrupt,
+        _ => ErrorKind::Registry,
+    }
+}

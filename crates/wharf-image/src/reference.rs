@@ -1,0 +1,49 @@
+//! Image references as users write them (semantics.md §14): `nginx`, `user/app:tag`,
+//! `host:5000/app@sha256:…`. Short names mean Docker Hub.
+
+use std::net::IpAddr;
+
+use oci_client::Reference;
+
+use crate::ImageError;
+
+pub(crate) fn parse(text: &str) -> Result<Reference, ImageError> {
+    text.parse()
+        .map_err(|source| ImageError::Reference { reference: text.to_owned(), source })
+}
+
+/// Host and port of the registry that an image comes from; `None` when it is no reference.
+pub fn registry_of(reference: &str) -> Option<String> {
+    parse(reference).ok().map(|reference| reference.registry().to_owned())
+}
+
+/// Whether a registry is spoken to without TLS: loopback, as every container tool has it, or
+/// configured so.
+pub(crate) fn is_insecure(registry: &str, configured: &[String]) -> bool {
+    let host = registry.rsplit_once(':').map_or(registry, |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let is_loopback =
+        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    is_loopback || configured.iter().any(|known| known == registry || known == host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_names_mean_docker_hub() {
+        assert_eq!(parse("nginx").unwrap().whole(), "docker.io/library/nginx:latest");
+        assert_eq!(parse("user/app:1").unwrap().whole(), "docker.io/user/app:1");
+        assert_eq!(registry_of("127.0.0.1:5000/app").as_deref(), Some("127.0.0.1:5000"));
+        assert!(parse("app:bad tag").is_err() && parse("").is_err());
+    }
+
+    #[test]
+    fn only_loopback_and_configured_registries_go_without_tls() {
+        for registry in ["127.0.0.1:5000", "localhost:5000", "[::1]:5000", "lab:80"] {
+            assert!(is_insecure(registry, &["lab:80".to_owned()]), "{registry}");
+        }
+        assert!(!is_insecure("docker.io", &[]));
+    }
+}

@@ -1,0 +1,331 @@
+//! The image store: which images are here, and where their layers are.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
+use oci_spec::image::{ImageConfiguration, ImageManifest};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::{ImageError, layers, reference};
+
+/// How the store works.
+#[derive(Clone, Debug)]
+pub struct ImageConfig {
+    /// `D/images`.
+    pub dir: Utf8PathBuf,
+    /// Registries (`host` or `host:port`) spoken to without TLS, besides loopback.
+    pub insecure_registries: Vec<String>,
+    /// How long a connection may take to be made.
+    pub connect_timeout: Duration,
+    /// How long a registry may be silent.
+    pub read_timeout: Duration,
+}
+
+impl ImageConfig {
+    /// The usual time-outs for a directory.
+    pub fn new(dir: Utf8PathBuf) -> Self {
+        Self {
+            dir,
+            insecure_registries: Vec::new(),
+            connect_timeout: Duration::from_secs(5),
+            read_timeout: Duration::from_secs(15),
+        }
+    }
+}
+
+/// An image that is here.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// The full reference: `docker.io/library/nginx:latest`.
+    pub reference: String,
+    /// The digest of its manifest.
+    pub digest: String,
+    /// Its configuration: entry point, environment, user and so on.
+    pub config: Arc<ImageConfiguration>,
+    /// Its layers as directories, uppermost first, as overlayfs wants them.
+    pub layers: Arc<[Utf8PathBuf]>,
+    /// Size of its packed layers, in bytes.
+    pub packed_bytes: u64,
+    /// When it was pulled or imported.
+    pub stored_at: Timestamp,
+}
+
+/// What pruning removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Removed {
+    /// References.
+    pub images: Vec<String>,
+    /// How many layers.
+    pub layers: usize,
+}
+
+/// All images of this host. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ImageStore {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) config: ImageConfig,
+    images: Mutex<BTreeMap<String, Image>>,
+    /// One at a time for each reference and each layer.
+    turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    /// Layers that are being put to use; not to be pruned.
+    pub(crate) pruning: tokio::sync::RwLock<()>,
+}
+
+/// What the index file says of an image.
+#[derive(Debug, Serialize, Deserialize)]
+struct Entry {
+    digest: String,
+    stored_at: Timestamp,
+}
+
+impl ImageStore {
+    /// Opens the store, makes it if it is not there, and clears away half-done work.
+    pub fn open(config: ImageConfig) -> Result<Self, ImageError> {
+        let inner = Inner {
+            config,
+            images: Mutex::default(),
+            turns: Mutex::default(),
+            pruning: tokio::sync::RwLock::default(),
+        };
+        match fs_err::remove_dir_all(inner.temporary()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(ImageError::file("clear", inner.temporary())(error));
+            }
+            Ok(()) | Err(_) => {}
+        }
+        for dir in [inner.blobs(), inner.layers(), inner.temporary()] {
+            fs_err::create_dir_all(&dir).map_err(ImageError::file("make", &dir))?;
+        }
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        fs_err::set_permissions(&inner.config.dir, permissions)
+            .map_err(ImageError::file("protect", &inner.config.dir))?;
+        let images = inner.load_index()?;
+        *lock(&inner.images) = images;
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The image of that reference, if it is here. Touches neither disk nor network.
+    pub fn resolve(&self, reference: &str) -> Result<Option<Image>, ImageError> {
+        let whole = reference::parse(reference)?.whole();
+        Ok(lock(&self.inner.images).get(&whole).cloned())
+    }
+
+    /// All images, by reference.
+    pub fn list(&self) -> Vec<Image> {
+        lock(&self.inner.images).values().cloned().collect()
+    }
+
+    /// Removes images that are not in use, and layers that no image has any more. `in_use` holds
+    /// references as users wrote them.
+    pub async fn prune(&self, in_use: &[String]) -> Result<Removed, ImageError> {
+        let _nobody_publishes = self.inner.pruning.write().await;
+        let kept: HashSet<String> =
+            in_use.iter().filter_map(|r| reference::parse(r).ok()).map(|r| r.whole()).collect();
+        let mut removed = Removed::default();
+        {
+            let mut images = lock(&self.inner.images);
+            let gone: Vec<String> =
+                images.keys().filter(|reference| !kept.contains(*reference)).cloned().collect();
+            for reference in gone {
+                images.remove(&reference);
+                removed.images.push(reference);
+            }
+            self.inner.save_index(&images)?;
+        }
+        removed.layers = self.inner.remove_unused()?;
+        Ok(removed)
+    }
+
+    /// Waits for one's turn with a reference or layer.
+    pub(crate) async fn turn(&self, name: &str) -> tokio::sync::OwnedMutexGuard<()> {
+        let mutex = Arc::clone(lock(&self.inner.turns).entry(name.to_owned()).or_default());
+        let guard = mutex.lock_owned().await;
+        // Nobody else waits for these: their entries may go.
+        lock(&self.inner.turns).retain(|_, mutex| Arc::strong_count(mutex) > 1);
+        guard
+    }
+
+    /// Publishes an image whose layers are all here.
+    pub(crate) fn publish(
+        &self,
+        reference: &str,
+        (manifest, manifest_bytes): (&ImageManifest, &[u8]),
+        config_bytes: &[u8],
+        now: Timestamp,
+    ) -> Result<Image, ImageError> {
+        let inner = &self.inner;
+        inner.write_blob(config_bytes)?;
+        let digest = inner.write_blob(manifest_bytes)?;
+        let entry = Entry { digest, stored_at: now };
+        let image = inner.image(reference, &entry, manifest, parse_config(config_bytes)?);
+        let mut images = lock(&inner.images);
+        images.insert(reference.to_owned(), image.clone());
+        inner.save_index(&images)?;
+        Ok(image)
+    }
+}
+
+pub(crate) fn parse_config(bytes: &[u8]) -> Result<ImageConfiguration, ImageError> {
+    ImageConfiguration::from_reader(bytes)
+        .map_err(|error| ImageError::corrupt("image configuration", error.to_string()))
+}
+
+pub(crate) fn parse_manifest(bytes: &[u8]) -> Result<ImageManifest, ImageError> {
+    ImageManifest::from_reader(bytes)
+        .map_err(|error| ImageError::corrupt("image manifest", error.to_string()))
+}
+
+pub(crate) fn digest_of(bytes: &[u8]) -> String {
+    format!("sha256:{}", layers::hex(&Sha256::digest(bytes)))
+}
+
+impl Inner {
+    fn blobs(&self) -> Utf8PathBuf {
+        self.config.dir.join("blobs/sha256")
+    }
+
+    pub(crate) fn layers(&self) -> Utf8PathBuf {
+        self.config.dir.join("layers")
+    }
+
+    pub(crate) fn temporary(&self) -> Utf8PathBuf {
+        self.config.dir.join("tmp")
+    }
+
+    fn index(&self) -> Utf8PathBuf {
+        self.config.dir.join("index.json")
+    }
+
+    fn blob(&self, digest: &str) -> Utf8PathBuf {
+        self.blobs().join(digest.trim_start_matches("sha256:"))
+    }
+
+    /// Images whose blobs or layers are missing or damaged are left out: they are pulled again.
+    fn load_index(&self) -> Result<BTreeMap<String, Image>, ImageError> {
+        let path = self.index();
+        let text = match fs_err::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+            Err(error) => return Err(ImageError::file("read", path)(error)),
+        };
+        let entries: BTreeMap<String, Entry> = serde_json::from_slice(&text)
+            .map_err(|error| ImageError::corrupt(path.as_str(), error.to_string()))?;
+        let mut images = BTreeMap::new();
+        for (reference, entry) in entries {
+            match self.load_image(&reference, &entry) {
+                Ok(image) => drop(images.insert(reference, image)),
+                Err(error) => tracing::warn!(%reference, %error, "image left out"),
+            }
+        }
+        Ok(images)
+    }
+
+    fn load_image(&self, reference: &str, entry: &Entry) -> Result<Image, ImageError> {
+        let manifest = parse_manifest(&self.read_blob(&entry.digest)?)?;
+        let config = parse_config(&self.read_blob(manifest.config().digest().as_ref())?)?;
+        let image = self.image(reference, entry, &manifest, config);
+        match image.layers.iter().find(|layer| !layer.is_dir()) {
+            None => Ok(image),
+            Some(missing) => Err(ImageError::corrupt(missing.as_str(), "it is missing")),
+        }
+    }
+
+    fn image(
+        &self,
+        reference: &str,
+        entry: &Entry,
+        manifest: &ImageManifest,
+        config: ImageConfiguration,
+    ) -> Image {
+        let all = self.layers();
+        let diff_ids = config.rootfs().diff_ids();
+        let layers = diff_ids.iter().rev().map(|diff_id| layers::path(&all, diff_id)).collect();
+        Image {
+            reference: reference.to_owned(),
+            digest: entry.digest.clone(),
+            layers,
+            packed_bytes: manifest.layers().iter().map(|layer| layer.size()).sum(),
+            config: Arc::new(config),
+            stored_at: entry.stored_at,
+        }
+    }
+
+    fn save_index(&self, images: &BTreeMap<String, Image>) -> Result<(), ImageError> {
+        let entries: BTreeMap<&String, Entry> = images
+            .iter()
+            .map(|(reference, image)| {
+                let entry = Entry { digest: image.digest.clone(), stored_at: image.stored_at };
+                (reference, entry)
+            })
+            .collect();
+        let text = serde_json::to_vec_pretty(&entries)
+            .map_err(|error| ImageError::corrupt("image index", error.to_string()))?;
+        self.write_durably(&self.index(), &text)
+    }
+
+    fn read_blob(&self, digest: &str) -> Result<Vec<u8>, ImageError> {
+        let path = self.blob(digest);
+        let bytes = fs_err::read(&path).map_err(ImageError::file("read", &path))?;
+        if digest_of(&bytes) != digest {
+            return Err(ImageError::corrupt(path, "its content does not match its name"));
+        }
+        Ok(bytes)
+    }
+
+    fn write_blob(&self, bytes: &[u8]) -> Result<String, ImageError> {
+        let digest = digest_of(bytes);
+        self.write_durably(&self.blob(&digest), bytes)?;
+        Ok(digest)
+    }
+
+    fn write_durably(&self, path: &Utf8Path, bytes: &[u8]) -> Result<(), ImageError> {
+        let write = || {
+            let mut file = tempfile::NamedTempFile::new_in(self.temporary())?;
+            io::Write::write_all(&mut file, bytes)?;
+            file.as_file().sync_all()?;
+            file.persist(path).map_err(|error| error.error)?;
+            let parent = path.parent().unwrap_or(path);
+            fs_err::File::open(parent)?.sync_all()
+        };
+        write().map_err(ImageError::file("write", path))
+    }
+
+    /// Removes layers and blobs that no image refers to; returns how many layers.
+    fn remove_unused(&self) -> Result<usize, ImageError> {
+        let mut used: HashSet<Utf8PathBuf> = HashSet::new();
+        for image in lock(&self.images).values() {
+            used.extend(image.layers.iter().cloned());
+            used.insert(self.blob(&image.digest));
+            let manifest = parse_manifest(&self.read_blob(&image.digest)?)?;
+            used.insert(self.blob(manifest.config().digest().as_ref()));
+        }
+        let mut layers = 0;
+        for dir in [self.layers(), self.blobs()] {
+            let entries = dir.read_dir_utf8().map_err(ImageError::file("list", &dir))?;
+            for entry in entries.flatten().filter(|entry| !used.contains(entry.path())) {
+                let path = entry.path();
+                let is_layer = path.is_dir();
+                layers += usize::from(is_layer);
+                let removed =
+                    if is_layer { fs_err::remove_dir_all(path) } else { fs_err::remove_file(path) };
+                removed.map_err(ImageError::file("remove", path))?;
+            }
+        }
+        Ok(layers)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,330 @@
+//! Unpacking a layer archive without ever leaving its directory.
+//!
+//! Every name in the archive is hostile. Parents are opened with `openat2(RESOLVE_IN_ROOT)`, which
+//! resolves `..` and symbolic links as if the directory were `/`; the last component is only ever
+//! created, linked or removed relative to that handle and never followed. OCI whiteouts (image-spec
+//! `layer.md`) become what overlayfs understands: a 0/0 character device, `trusted.overlay.opaque`.
+
+use std::{
+    ffi::OsStr,
+    io::{self, Read},
+    os::{
+        fd::{AsRawFd as _, OwnedFd},
+        unix::ffi::OsStrExt as _,
+    },
+    path::{Component, Path, PathBuf},
+};
+
+use camino::Utf8Path;
+use nix::{
+    errno::Errno,
+    fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat2},
+    sys::{
+        stat::{Mode, SFlag, UtimensatFlags, makedev, mkdirat, mknod, utimensat},
+        time::TimeSpec,
+    },
+    unistd::{Gid, Uid, fchownat, linkat, symlinkat},
+};
+use tar::{Entry, EntryType};
+
+use crate::ImageError;
+
+/// Unpacked bytes of one layer (semantics.md §3: an image has 15 GB at most).
+const BYTES_MAX: u64 = 16 << 30;
+/// Entries of one layer.
+const ENTRIES_MAX: usize = 4_000_000;
+const WHITEOUT: &[u8] = b".wh.";
+const OPAQUE: &[u8] = b".wh..wh..opq";
+
+/// Unpacks a plain tar archive into `root`, which is made.
+pub(crate) fn unpack(archive: &mut dyn Read, root: &Utf8Path) -> Result<(), ImageError> {
+    fs_err::create_dir(root).map_err(ImageError::file("make", root))?;
+    let mut unpacker = Unpacker::open(root)?;
+    let mut archive = tar::Archive::new(archive);
+    let unreadable = |source: io::Error| match source.raw_os_error() {
+        None => ImageError::corrupt("layer archive", source.to_string()),
+        Some(_) => ImageError::file("unpack into", root)(source),
+    };
+    let mut bytes = 0_u64;
+    for (count, entry) in archive.entries().map_err(unreadable)?.enumerate() {
+        let mut entry = entry.map_err(unreadable)?;
+        bytes = bytes.saturating_add(entry.size());
+        if count >= ENTRIES_MAX || bytes > BYTES_MAX {
+            return Err(ImageError::corrupt("layer archive", "it is too large"));
+        }
+        let path = entry.path_bytes().into_owned();
+        unpacker.entry(&mut entry, Path::new(OsStr::from_bytes(&path))).map_err(|source| {
+            match source.raw_os_error() {
+                None => ImageError::corrupt(
+                    format!("layer entry {}", String::from_utf8_lossy(&path)),
+                    source.to_string(),
+                ),
+                Some(_) => ImageError::File {
+                    operation: "unpack",
+                    path: root.join(String::from_utf8_lossy(&path).trim_start_matches('/')),
+                    source,
+                },
+            }
+        })?;
+    }
+    unpacker.finish().map_err(ImageError::file("unpack into", root))
+}
+
+struct Unpacker {
+    root: OwnedFd,
+    /// The parent used last: entries of one directory follow one another.
+    parent: Option<(PathBuf, OwnedFd)>,
+    /// Times of directories, set at the end because filling a directory changes them.
+    times: Vec<(PathBuf, i64)>,
+}
+
+impl Unpacker {
+    fn open(root: &Utf8Path) -> Result<Self, ImageError> {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let root = nix::fcntl::open(root.as_std_path(), flags, Mode::empty())
+            .map_err(io::Error::from)
+            .map_err(ImageError::file("open", root))?;
+        Ok(Self { root, parent: None, times: Vec::new() })
+    }
+
+    fn entry<R: Read>(&mut self, entry: &mut Entry<'_, R>, path: &Path) -> io::Result<()> {
+        let Some((parent, name)) = split(path)? else { return self.root_entry(entry) };
+        if name.len() > 255 {
+            return Err(io::Error::other("a name is longer than 255 bytes"));
+        }
+        let place = self.place(&parent, name)?;
+        if name.as_bytes() == OPAQUE {
+            let directory = format!("/proc/self/fd/{}", place.parent);
+            return xattr::set_deref(directory, "trusted.overlay.opaque", b"y");
+        }
+        if let Some(hidden) = name.as_bytes().strip_prefix(WHITEOUT) {
+            let hidden = self.place(&parent, OsStr::from_bytes(hidden))?;
+            hidden.remove()?;
+            return mknod(hidden.path.as_path(), SFlag::S_IFCHR, Mode::empty(), makedev(0, 0))
+                .map_err(io::Error::from);
+        }
+        self.create(entry, &place)?;
+        if entry.header().entry_type() == EntryType::Link {
+            return Ok(());
+        }
+        place.adorn(entry)?;
+        if entry.header().entry_type() == EntryType::Directory {
+            self.times.push((parent.join(name), mtime(entry)));
+        }
+        Ok(())
+    }
+
+    /// The archive may say something about its own top directory.
+    fn root_entry<R: Read>(&mut self, entry: &mut Entry<'_, R>) -> io::Result<()> {
+        if entry.header().entry_type() != EntryType::Directory {
+            return Err(io::Error::other("the top of the archive is not a directory"));
+        }
+        let path = PathBuf::from(format!("/proc/self/fd/{}/.", self.root.as_raw_fd()));
+        Place { parent: self.root.as_raw_fd(), path }.adorn(entry)
+    }
+
+    fn create<R: Read>(&mut self, entry: &mut Entry<'_, R>, place: &Place) -> io::Result<()> {
+        let kind = entry.header().entry_type();
+        let is_directory = kind == EntryType::Directory;
+        place.make_way(is_directory)?;
+        match kind {
+            EntryType::Directory => match fs_err::create_dir(&place.path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+                other => other,
+            },
+            EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
+                let mut file =
+                    fs_err::OpenOptions::new().write(true).create_new(true).open(&place.path)?;
+                io::copy(entry, &mut file).map(drop)
+            }
+            EntryType::Symlink => {
+                let target = link_name(entry)?;
+                symlinkat(target.as_path(), nix::fcntl::AT_FDCWD, place.path.as_path())
+                    .map_err(io::Error::from)
+            }
+            EntryType::Link => {
+                let target = link_name(entry)?;
+                let Some((parent, name)) = split(&target)? else {
+                    return Err(io::Error::other("a hard link to the top directory"));
+                };
+                let parent = self.open_dir(&parent)?;
+                let target = PathBuf::from(format!("/proc/self/fd/{}", parent.as_raw_fd()));
+                let cwd = nix::fcntl::AT_FDCWD;
+                // No AT_SYMLINK_FOLLOW: a symbolic link is linked itself, not what it points at.
+                linkat(cwd, &target.join(name), cwd, place.path.as_path(), AtFlags::empty())
+                    .map_err(io::Error::from)
+            }
+            EntryType::Char | EntryType::Block | EntryType::Fifo => {
+                make_node(entry, kind, &place.path)
+            }
+            EntryType::XGlobalHeader => Ok(()),
+            _ => Err(io::Error::other("an entry of an unknown type")),
+        }
+    }
+
+    fn place(&mut self, parent: &Path, name: &OsStr) -> io::Result<Place> {
+        if self.parent.as_ref().is_none_or(|(known, _)| known != parent) {
+            let fd = self.open_or_make_dir(parent)?;
+            self.parent = Some((parent.to_owned(), fd));
+        }
+        let fd = self.parent.as_ref().map_or(self.root.as_raw_fd(), |(_, fd)| fd.as_raw_fd());
+        Ok(Place { parent: fd, path: PathBuf::from(format!("/proc/self/fd/{fd}")).join(name) })
+    }
+
+    fn open_dir(&self, path: &Path) -> Result<OwnedFd, Errno> {
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        let how = OpenHow::new()
+            .flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC)
+            .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+        openat2(&self.root, path, how)
+    }
+
+    /// Archives need not list the parents of what they hold.
+    fn open_or_make_dir(&self, path: &Path) -> io::Result<OwnedFd> {
+        match self.open_dir(path) {
+            Err(Errno::ENOENT) => {}
+            other => return other.map_err(io::Error::from),
+        }
+        let parent = path.parent().unwrap_or(Path::new(""));
+        let parent = self.open_or_make_dir(parent)?;
+        if let Some(name) = path.file_name() {
+            match mkdirat(&parent, name, Mode::from_bits_truncate(0o755)) {
+                Ok(()) | Err(Errno::EEXIST) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.open_dir(path).map_err(io::Error::from)
+    }
+
+    fn finish(&self) -> io::Result<()> {
+        for (path, seconds) in self.times.iter().rev() {
+            // A later entry may have replaced the directory by something else.
+            let Ok(directory) = self.open_dir(path) else { continue };
+            let path = PathBuf::from(format!("/proc/self/fd/{}/.", directory.as_raw_fd()));
+            set_mtime(&path, *seconds)?;
+        }
+        Ok(())
+    }
+}
+
+/// A name in an open directory, reachable through `/proc/self/fd` without resolving anything again.
+struct Place {
+    parent: i32,
+    path: PathBuf,
+}
+
+impl Place {
+    /// Removes what is there unless a directory stays a directory.
+    fn make_way(&self, is_directory: bool) -> io::Result<()> {
+        match self.path.symlink_metadata() {
+            Ok(found) if found.is_dir() && is_directory => Ok(()),
+            Ok(_) => self.remove(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn remove(&self) -> io::Result<()> {
+        let removed = match self.path.symlink_metadata() {
+            Ok(found) if found.is_dir() => fs_err::remove_dir_all(&self.path),
+            Ok(_) => fs_err::remove_file(&self.path),
+            Err(error) => Err(error),
+        };
+        match removed {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Owner, extended attributes, mode and time, in this order: changing the owner clears set-id
+    /// bits and capabilities.
+    fn adorn<R: Read>(&self, entry: &mut Entry<'_, R>) -> io::Result<()> {
+        let header = entry.header();
+        let (uid, gid) = (id(header.uid()?)?, id(header.gid()?)?);
+        let (mode, is_symlink) = (header.mode()?, header.entry_type() == EntryType::Symlink);
+        let seconds = mtime(entry);
+        let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+        let cwd = nix::fcntl::AT_FDCWD;
+        fchownat(cwd, self.path.as_path(), uid, gid, AtFlags::AT_SYMLINK_NOFOLLOW)?;
+        self.set_xattrs(entry)?;
+        if !is_symlink {
+            let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode & 0o7777);
+            fs_err::set_permissions(&self.path, permissions)?;
+        }
+        set_mtime(&self.path, seconds)
+    }
+
+    fn set_xattrs<R: Read>(&self, entry: &mut Entry<'_, R>) -> io::Result<()> {
+        let Some(extensions) = entry.pax_extensions()? else { return Ok(()) };
+        for extension in extensions {
+            let extension = extension?;
+            let Some(name) = extension.key_bytes().strip_prefix(b"SCHILY.xattr.") else { continue };
+            // Overlay attributes in an image would reach into other layers.
+            if name.starts_with(b"trusted.") {
+                continue;
+            }
+            match xattr::set(&self.path, OsStr::from_bytes(name), extension.value_bytes()) {
+                // Labels of a security module that this host does not have.
+                Err(error) if error.raw_os_error() == Some(Errno::EOPNOTSUPP as i32) => {}
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Parent and last component, lexically cleaned; `None` for the top itself.
+fn split(path: &Path) -> io::Result<Option<(PathBuf, &OsStr)>> {
+    let mut parent = PathBuf::new();
+    let mut last = None;
+    for component in path.components() {
+        match component {
+            Component::Normal(name) => {
+                if let Some(before) = last.replace(name) {
+                    parent.push(before);
+                }
+            }
+            Component::CurDir | Component::RootDir => {}
+            Component::ParentDir => return Err(io::Error::other("its path contains '..'")),
+            Component::Prefix(_) => return Err(io::Error::other("its path has a prefix")),
+        }
+    }
+    Ok(last.map(|name| (parent, name)))
+}
+
+fn link_name<R: Read>(entry: &Entry<'_, R>) -> io::Result<PathBuf> {
+    let name = entry.link_name_bytes().ok_or_else(|| io::Error::other("a link to nothing"))?;
+    Ok(PathBuf::from(OsStr::from_bytes(&name)))
+}
+
+fn make_node<R: Read>(entry: &Entry<'_, R>, kind: EntryType, path: &Path) -> io::Result<()> {
+    let header = entry.header();
+    let number = || -> io::Result<u64> {
+        let major = header.device_major()?.unwrap_or(0);
+        let minor = header.device_minor()?.unwrap_or(0);
+        if major == 0 && minor == 0 {
+            return Err(io::Error::other("a device with the number of a whiteout"));
+        }
+        Ok(makedev(u64::from(major), u64::from(minor)))
+    };
+    let (kind, number) = match kind {
+        EntryType::Char => (SFlag::S_IFCHR, number()?),
+        EntryType::Block => (SFlag::S_IFBLK, number()?),
+        _ => (SFlag::S_IFIFO, 0),
+    };
+    mknod(path, kind, Mode::from_bits_truncate(0o600), number).map_err(io::Error::from)
+}
+
+fn id(number: u64) -> io::Result<u32> {
+    u32::try_from(number).map_err(|_| io::Error::other("an owner that is no 32-bit number"))
+}
+
+fn mtime<R: Read>(entry: &Entry<'_, R>) -> i64 {
+    entry.header().mtime().ok().and_then(|seconds| i64::try_from(seconds).ok()).unwrap_or(0)
+}
+
+fn set_mtime(path: &Path, seconds: i64) -> io::Result<()> {
+    let time = TimeSpec::new(seconds, 0);
+    let cwd = nix::fcntl::AT_FDCWD;
+    utimensat(cwd, path, &time, &time, UtimensatFlags::NoFollowSymlink).map_err(io::Error::from)
+}
