@@ -123,6 +123,15 @@ pub fn enter_apart(cgroup: &str, pid: u32) -> Result<(), CgroupError> {
     enter_where(cgroup, pid, |kind| kind != Kind::Controller)
 }
 
+/// Takes away the one device that the OCI library gives to every container and Docker does not:
+/// `/dev/net/tun`. Nothing where there is no device controller.
+pub fn forbid_tunnels(cgroup: &str) {
+    for hierarchy in hierarchies().iter().filter(|h| h.kind == Kind::Controller) {
+        // Only one of these hierarchies has the file.
+        drop(std::fs::write(hierarchy.directory(cgroup).join("devices.deny"), "c 10:200 rwm"));
+    }
+}
+
 /// How many processes of the cgroup the kernel has killed for want of memory.
 pub fn oom_kills(cgroup: &str) -> u64 {
     let count = |file: &str, hierarchy: &Hierarchy| {
@@ -187,6 +196,14 @@ pub fn remove(cgroup: &str) -> Result<bool, CgroupError> {
         is_gone &= remove_tree(&hierarchy.directory(cgroup))?;
     }
     Ok(is_gone)
+}
+
+/// Removes the cgroup from all hierarchies where it has neither processes nor children.
+pub fn remove_if_empty(cgroup: &str) -> Result<(), CgroupError> {
+    for hierarchy in hierarchies() {
+        try_remove(&hierarchy.directory(cgroup))?;
+    }
+    Ok(())
 }
 
 fn remove_tree(directory: &Utf8Path) -> Result<bool, CgroupError> {

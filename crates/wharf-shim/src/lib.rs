@@ -9,3 +9,68 @@ pub mod journal;
 pub mod paths;
 pub mod protocol;
 pub mod table;
+
+mod args;
+mod boot;
+mod create;
+mod engine;
+mod execute;
+mod launch;
+mod log_writer;
+mod server;
+mod slot;
+
+use std::{
+    error::Error,
+    ffi::OsString,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+/// The body of `wharf shim`; `args` are what follows that word.
+///
+/// Must be called before anything has started a thread. Standard input must be the group's network
+/// namespace and standard output a pipe: once the shim listens `ready` is written to it, or else
+/// why it does not. The current directory must be `R/groups/<id>`.
+pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
+    match run(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(error.as_ref());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: impl Iterator<Item = OsString>) -> Result<(), Box<dyn Error>> {
+    let given = boot::take_descriptors()?;
+    let args = match args::parse(args) {
+        Ok(args) => args,
+        Err(error) => {
+            given.tell_starter(&chain(&error));
+            return Err(error.into());
+        }
+    };
+    if boot::detach()? {
+        let shim = boot::boot(&args, given)?;
+        server::Server::new(shim).run()?;
+    }
+    Ok(())
+}
+
+/// An error with all its causes.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// Into the shim's own log, unless its disk is full.
+fn complain(error: &dyn Error) {
+    let _lost = writeln!(io::stderr(), "{}", chain(error));
+}
