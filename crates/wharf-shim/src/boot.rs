@@ -2,7 +2,8 @@
 //!
 //! The order matters. The cgroup comes first, so that a shim that gets no further is found and
 //! killed by it. The socket comes last and by a relative name in the directory the shim was
-//! started in: if that directory has been removed meanwhile, binding fails, and the shim gives up.
+//! started in: if that directory has been removed meanwhile, or has a shim already, binding fails,
+//! and the shim gives up.
 
 use std::{
     fs::File,
@@ -133,9 +134,9 @@ fn prepare(args: &Args, netns: &OwnedFd) -> Result<Shim, BootError> {
     let relative = |name: &camino::Utf8Path| name.file_name().unwrap_or_default().to_owned();
     let journal = Journal::open(relative(&sandbox.journal()).as_str().into());
     let journal = journal.map_err(BootError::Journal)?;
-    write_pid(&relative(&sandbox.pid_file()))?;
     let name = relative(&sandbox.socket());
     let listener = bind(&name).map_err(|source| BootError::File { name, source })?;
+    write_pid(&relative(&sandbox.pid_file()))?;
     Ok(Shim { listener, signals, journal })
 }
 

@@ -88,6 +88,22 @@ pub fn is_unified() -> bool {
     hierarchies().iter().all(|h| h.kind == Kind::Unified)
 }
 
+/// Where programs look for their own limits on a host with version 1: the name of the hierarchy
+/// below `/sys/fs/cgroup` and the directory of the cgroup in it. Empty on a host with version 2
+/// alone, where the one hierarchy can be mounted as it is.
+pub fn limit_directories(cgroup: &str) -> Vec<(String, Utf8PathBuf)> {
+    const WITH_LIMITS: [&str; 5] = ["memory", "cpu", "cpuacct", "cpuset", "pids"];
+    if is_unified() {
+        return Vec::new();
+    }
+    let of_interest = hierarchies().iter().filter_map(|hierarchy| {
+        let name = hierarchy.mount.file_name()?;
+        let has_limits = name.split(',').any(|part| WITH_LIMITS.contains(&part));
+        has_limits.then(|| (name.to_owned(), hierarchy.directory(cgroup)))
+    });
+    of_interest.collect()
+}
+
 /// Whether the kernel can limit memory and swap together (version 1, `memory.memsw.*`).
 pub fn counts_swap() -> bool {
     hierarchies()

@@ -21,6 +21,7 @@ use wharf_shim::cgroup;
 use super::{BundleError, BundlePlan, limits, seccomp, users::User};
 
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const CGROUP_MOUNT: &str = "/sys/fs/cgroup";
 /// Open files, unless the host's own hard limit is lower.
 const OPEN_FILES: u64 = 1 << 20;
 
@@ -153,7 +154,7 @@ fn linux(plan: &BundlePlan<'_>) -> Result<Linux, OciSpecError> {
         .resources(limits::resources(plan.container.resources.unwrap_or(whole))?)
         .cgroups_path(plan.layout.container_cgroup(plan.id, &plan.container.name))
         .masked_paths(masked_paths())
-        .readonly_paths(get_default_readonly_paths())
+        .readonly_paths(readonly_paths())
         .build()
 }
 
@@ -177,10 +178,10 @@ fn mounts(plan: &BundlePlan<'_>) -> Result<Vec<Mount>, OciSpecError> {
         ("/dev/shm", "tmpfs", "nosuid,noexec,nodev,mode=1777,size=65536k"),
         ("/dev/mqueue", "mqueue", "nosuid,noexec,nodev"),
         ("/sys", "sysfs", "nosuid,noexec,nodev,ro"),
-        ("/sys/fs/cgroup", "cgroup", "nosuid,noexec,nodev,relatime,ro"),
     ] {
         mounts.push(mount(target, kind, kind, options)?);
     }
+    mounts.extend(cgroup_mounts(plan)?);
     let etc = plan.layout.sandbox(plan.id).etc();
     // Sidecars write to `hosts`, and all containers shall see it.
     for (name, options) in
@@ -197,6 +198,34 @@ fn mounts(plan: &BundlePlan<'_>) -> Result<Vec<Mount>, OciSpecError> {
         mounts.push(mount(&volume.mount_path, "bind", source.as_str(), &options)?);
     }
     Ok(mounts)
+}
+
+/// The container's own cgroups, read-only. The library would mount all hierarchies of version 1,
+/// and writable; so here it gets binds of those with limits to read. Their parent directory is
+/// made read-only with the other [`readonly_paths`].
+fn cgroup_mounts(plan: &BundlePlan<'_>) -> Result<Vec<Mount>, OciSpecError> {
+    let cgroup = plan.layout.container_cgroup(plan.id, &plan.container.name);
+    let directories = cgroup::limit_directories(&cgroup);
+    if directories.is_empty() {
+        let options = "nosuid,noexec,nodev,relatime,ro";
+        return Ok(vec![mount(CGROUP_MOUNT, "cgroup", "cgroup", options)?]);
+    }
+    let options = "nosuid,noexec,nodev,mode=755,size=64k";
+    let mut mounts = vec![mount(CGROUP_MOUNT, "tmpfs", "tmpfs", options)?];
+    for (name, directory) in directories {
+        let options = "rbind,ro,rprivate,nosuid,noexec,nodev";
+        let target = format!("{CGROUP_MOUNT}/{name}");
+        mounts.push(mount(&target, "bind", directory.as_str(), options)?);
+    }
+    Ok(mounts)
+}
+
+fn readonly_paths() -> Vec<String> {
+    let mut paths = get_default_readonly_paths();
+    if !cgroup::is_unified() {
+        paths.push(CGROUP_MOUNT.to_owned());
+    }
+    paths
 }
 
 fn mount(target: &str, kind: &str, source: &str, options: &str) -> Result<Mount, OciSpecError> {
