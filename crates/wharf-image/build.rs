@@ -2,8 +2,7 @@
 //! beside them and packs both as OCI layout archives, the same bytes every time.
 
 use std::{
-    env, fs,
-    io,
+    env, fs, io,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -152,6 +151,8 @@ fn header(size: usize, mode: u32) -> tar::Header {
     header.set_size(size as u64);
     header.set_mode(mode);
     header.set_mtime(0);
+    header.set_uid(0);
+    header.set_gid(0);
     header
 }
 

@@ -128,7 +128,8 @@ fn registry_kind(error: &OciDistributionError) -> ErrorKind {
         E::UnauthorizedError { .. } | E::AuthenticationFailure(_) => ErrorKind::Denied,
         E::ImageManifestNotFoundError(_) | E::ServerError { code: 404, .. } => ErrorKind::NotFound,
         E::RegistryError { envelope, .. } => {
-            let is = |wanted: &[OciErrorCode]| envelope.errors.iter().any(|e| wanted.contains(&e.code));
+            let is =
+                |wanted: &[OciErrorCode]| envelope.errors.iter().any(|e| wanted.contains(&e.code));
             if is(&[OciErrorCode::Unauthorized, OciErrorCode::Denied]) {
                 ErrorKind::Denied
             } else if is(&[

@@ -126,7 +126,13 @@ impl ImageStore {
             };
             for name in names {
                 let parts = (&manifest, bytes.as_slice());
-                images.push(self.import_one(source, &name, parts, (&config, &saved.layers), now)?);
+                images.push(self.import_one(
+                    source,
+                    &name,
+                    parts,
+                    (&config, &saved.layers),
+                    now,
+                )?);
             }
         }
         if images.is_empty() {

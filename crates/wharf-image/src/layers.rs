@@ -55,8 +55,7 @@ pub(crate) fn publish(
         return Err(ImageError::corrupt(temporary.as_str(), "its name is not UTF-8"));
     };
     let what = || format!("layer {diff_id}");
-    let plain =
-        unpacked(packed).map_err(|source| ImageError::Download { what: what(), source })?;
+    let plain = unpacked(packed).map_err(|source| ImageError::Download { what: what(), source })?;
     let mut hashing = Hashing { inner: plain, hasher: Sha256::new() };
     unpack::unpack(&mut hashing, &root)?;
     // What follows the end of the archive counts for the digest.

@@ -124,13 +124,14 @@ impl ImageStore {
             bytes: manifest.layers().iter().map(|layer| layer.size()).sum(),
         };
         progress(done.clone());
-        let fetches = diff_ids.iter().zip(manifest.layers()).map(|(diff_id, layer)| {
-            let conversation = Arc::clone(&conversation);
-            let (digest, size) = (layer.digest().to_string(), layer.size());
-            async move {
-                self.ensure_layer(&conversation, &digest, size, diff_id).await.map(|()| size)
-            }
-        });
+        let fetches =
+            diff_ids.iter().zip(manifest.layers()).map(|(diff_id, layer)| {
+                let conversation = Arc::clone(&conversation);
+                let (digest, size) = (layer.digest().to_string(), layer.size());
+                async move {
+                    self.ensure_layer(&conversation, &digest, size, diff_id).await.map(|()| size)
+                }
+            });
         let mut fetches = futures::stream::iter(fetches).buffer_unordered(SIDE_BY_SIDE);
         while let Some(size) = fetches.try_next().await? {
             done.layers_done += 1;
@@ -211,13 +212,12 @@ impl Conversation {
         let parsed: OciManifest = serde_json::from_slice(&bytes)
             .map_err(|error| ImageError::corrupt("image manifest", error.to_string()))?;
         let OciManifest::ImageIndex(index) = parsed else { return Ok(bytes) };
-        let digest = oci_client::client::current_platform_resolver(&index.manifests).ok_or_else(
-            || {
+        let digest =
+            oci_client::client::current_platform_resolver(&index.manifests).ok_or_else(|| {
                 let missing = "no manifest for this platform".to_owned();
                 let source = OciDistributionError::ImageManifestNotFoundError(missing);
                 self.failed("get the manifest", source)
-            },
-        )?;
+            })?;
         self.raw_manifest(&self.reference.clone_with_digest(digest)).await
     }
 

@@ -9,7 +9,9 @@ const HOME: &str = "mcr.microsoft.com/azuredocs/";
 /// The image as a compressed OCI layout archive, by full reference; only the tag `latest` exists.
 pub(crate) fn archive(reference: &str) -> Option<&'static [u8]> {
     match reference.strip_prefix(HOME)?.strip_suffix(":latest")? {
-        "aci-helloworld" => Some(include_bytes!(concat!(env!("OUT_DIR"), "/aci-helloworld.tar.zst"))),
+        "aci-helloworld" => {
+            Some(include_bytes!(concat!(env!("OUT_DIR"), "/aci-helloworld.tar.zst")))
+        }
         "aci-tutorial-sidecar" => {
             Some(include_bytes!(concat!(env!("OUT_DIR"), "/aci-tutorial-sidecar.tar.zst")))
         }

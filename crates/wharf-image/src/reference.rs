@@ -8,8 +8,7 @@ use oci_client::Reference;
 use crate::ImageError;
 
 pub(crate) fn parse(text: &str) -> Result<Reference, ImageError> {
-    text.parse()
-        .map_err(|source| ImageError::Reference { reference: text.to_owned(), source })
+    text.parse().map_err(|source| ImageError::Reference { reference: text.to_owned(), source })
 }
 
 /// Host and port of the registry that an image comes from; `None` when it is no reference.

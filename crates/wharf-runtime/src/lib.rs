@@ -3,4 +3,5 @@
 pub mod bundle;
 pub mod cgroups;
 pub mod logs;
+pub mod network;
 pub mod shims;

@@ -77,12 +77,8 @@ fn leftovers(config: &NetworkConfig) -> String {
     };
     let needles = [config.layout.veth_prefix(), config.layout.instance.to_string()];
     let pool = config.pool.network().to_string();
-    let all = [
-        run("ip", &["-o", "link"]),
-        run("ip", &["route"]),
-        run("nft", &["list", "tables"]),
-    ]
-    .concat();
+    let all = [run("ip", &["-o", "link"]), run("ip", &["route"]), run("nft", &["list", "tables"])]
+        .concat();
     all.lines()
         .filter(|line| needles.iter().any(|n| line.contains(n)) || line.contains(&pool))
         .collect()
@@ -128,6 +124,7 @@ async fn declared_ports_answer_and_all_others_look_closed() {
     }
     network.remove_all().await.unwrap();
     again.remove_all().await.unwrap();
+    drop((network, again));
     assert!(is_clean(&config).await, "{}", leftovers(&config));
 }
 

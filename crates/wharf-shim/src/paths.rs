@@ -68,7 +68,7 @@ impl Layout {
         format!("w{}", self.instance)
     }
 
-    /// The dummy link that carries the pool's first address: `wharf-<inst>`.
+    /// The link that carries the pool's first address: `wharf-<inst>`.
     pub fn gateway_link(&self) -> String {
         format!("wharf-{}", self.instance)
     }

@@ -1,0 +1,238 @@
+//! What passes to and from groups: one nftables table, with one set of open ports.
+//!
+//! A group's ports are elements of the set, so a change is one small atomic batch whatever the
+//! number of groups; changes that arrive while `nft` runs go together in its next run.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+    process::Stdio,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use serde_json::Value;
+use tokio::{
+    io::AsyncWriteExt as _,
+    process::Command,
+    sync::{mpsc, oneshot},
+};
+use wharf_model::spec::{Port, Protocol};
+
+use super::{NetworkConfig, NetworkError};
+
+type Open = BTreeMap<Ipv4Addr, BTreeSet<Port>>;
+
+struct Change {
+    address: Ipv4Addr,
+    ports: BTreeSet<Port>,
+    done: oneshot::Sender<Result<(), NetworkError>>,
+}
+
+/// The table of this installation.
+#[derive(Clone, Debug)]
+pub(super) struct Firewall {
+    table: String,
+    open: Arc<Mutex<Open>>,
+    changes: mpsc::UnboundedSender<Change>,
+}
+
+impl Firewall {
+    /// Makes or renews the rules; open ports that are there stay open.
+    pub(super) async fn start(config: &NetworkConfig) -> Result<Self, NetworkError> {
+        let table = config.layout.nft_table();
+        nft(&table, &rules(config)).await?;
+        let (changes, incoming) = mpsc::unbounded_channel();
+        let firewall = Self { table, open: Arc::default(), changes };
+        *firewall.lock() = firewall.look().await?.unwrap_or_default();
+        tokio::spawn(firewall.clone().apply_all(incoming));
+        Ok(firewall)
+    }
+
+    pub(super) fn open_ports(&self, address: Ipv4Addr) -> BTreeSet<Port> {
+        self.lock().get(&address).cloned().unwrap_or_default()
+    }
+
+    pub(super) async fn set(
+        &self,
+        address: Ipv4Addr,
+        ports: BTreeSet<Port>,
+    ) -> Result<(), NetworkError> {
+        if self.open_ports(address) == ports {
+            return Ok(());
+        }
+        let (done, result) = oneshot::channel();
+        let change = Change { address, ports, done };
+        self.changes.send(change).map_err(|_| NetworkError::Closed)?;
+        result.await.map_err(|_| NetworkError::Closed)?
+    }
+
+    async fn apply_all(self, mut incoming: mpsc::UnboundedReceiver<Change>) {
+        let mut batch = Vec::new();
+        while incoming.recv_many(&mut batch, 512).await > 0 {
+            let result = self.apply(&batch).await;
+            for change in batch.drain(..) {
+                // The error is the same for all; who gave up waiting does not want it.
+                drop(change.done.send(match &result {
+                    Ok(()) => Ok(()),
+                    Err(reason) => Err(self.failed(reason.clone())),
+                }));
+            }
+        }
+    }
+
+    async fn apply(&self, batch: &[Change]) -> Result<(), String> {
+        let mut next = self.lock().clone();
+        for change in batch {
+            next.insert(change.address, change.ports.clone());
+        }
+        next.retain(|_, ports| !ports.is_empty());
+        let text = difference(&self.table, &elements(&self.lock()), &elements(&next));
+        if let Err(error) = nft(&self.table, &text).await {
+            // Somebody else has changed the table: begin with what is really there.
+            let found = self.look().await.ok().flatten().ok_or_else(|| error.to_string())?;
+            let text = difference(&self.table, &elements(&found), &elements(&next));
+            nft(&self.table, &text).await.map_err(|error| error.to_string())?;
+        }
+        *self.lock() = next;
+        Ok(())
+    }
+
+    /// The open ports as the kernel has them; `None` when the table is not there.
+    pub(super) async fn look(&self) -> Result<Option<Open>, NetworkError> {
+        let output = Command::new("nft")
+            .args(["-j", "list", "set", "inet", &self.table, "open"])
+            .stdin(Stdio::null())
+            .output()
+            .await
+            .map_err(|error| self.failed(format!("run nft: {error}")))?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let is_absent = said.contains("No such file or directory");
+            return if is_absent { Ok(None) } else { Err(self.failed(said.into_owned())) };
+        }
+        let listing: Value = serde_json::from_slice(&output.stdout)
+            .map_err(|error| self.failed(format!("read its answer: {error}")))?;
+        Ok(Some(parse(&listing)))
+    }
+
+    pub(super) async fn remove(&self) -> Result<(), NetworkError> {
+        let table = &self.table;
+        nft(table, &format!("add table inet {table}\ndelete table inet {table}\n")).await
+    }
+
+    fn failed(&self, reason: String) -> NetworkError {
+        NetworkError::Firewall { table: self.table.clone(), reason }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// All rules but the elements of the set, as one batch that replaces what is there.
+fn rules(config: &NetworkConfig) -> String {
+    let (table, pool, gateway) = (config.layout.nft_table(), config.pool, config.gateway());
+    let links = format!("\"{}*\"", config.layout.veth_prefix());
+    format!(
+        "add table inet {table}
+add set inet {table} open {{ type ipv4_addr . inet_proto . inet_service; }}
+add chain inet {table} to_group
+add chain inet {table} to_host
+add chain inet {table} forward {{ type filter hook forward priority filter; policy accept; }}
+add chain inet {table} input {{ type filter hook input priority filter; policy accept; }}
+add chain inet {table} output {{ type filter hook output priority filter; policy accept; }}
+add chain inet {table} postrouting {{ type nat hook postrouting priority srcnat; policy accept; }}
+flush chain inet {table} to_group
+flush chain inet {table} to_host
+flush chain inet {table} forward
+flush chain inet {table} input
+flush chain inet {table} output
+flush chain inet {table} postrouting
+add rule inet {table} to_group ct state established,related accept
+add rule inet {table} to_group icmp type echo-request accept
+add rule inet {table} to_group ip daddr . meta l4proto . th dport @open accept
+add rule inet {table} to_group meta l4proto tcp reject with tcp reset
+add rule inet {table} to_group reject with icmpx port-unreachable
+add rule inet {table} to_host ct state established,related accept
+add rule inet {table} to_host ip daddr {gateway} icmp type echo-request accept
+add rule inet {table} to_host meta l4proto tcp reject with tcp reset
+add rule inet {table} to_host meta nfproto ipv4 reject with icmpx port-unreachable
+add rule inet {table} to_host drop
+add rule inet {table} forward oifname {links} jump to_group
+add rule inet {table} input iifname {links} jump to_host
+add rule inet {table} output oifname {links} jump to_group
+add rule inet {table} postrouting ip saddr {pool} oifname != {links} masquerade
+"
+    )
+}
+
+fn elements(open: &Open) -> BTreeSet<String> {
+    open.iter()
+        .flat_map(|(address, ports)| {
+            ports.iter().map(move |port| {
+                let protocol = match port.protocol {
+                    Protocol::Tcp => "tcp",
+                    Protocol::Udp => "udp",
+                };
+                format!("{address} . {protocol} . {}", port.port)
+            })
+        })
+        .collect()
+}
+
+fn difference(table: &str, have: &BTreeSet<String>, want: &BTreeSet<String>) -> String {
+    let line = |verb: &str, elements: Vec<&str>| {
+        if elements.is_empty() {
+            return String::new();
+        }
+        format!("{verb} element inet {table} open {{ {} }}\n", elements.join(", "))
+    };
+    let gone = have.difference(want).map(String::as_str).collect();
+    let new = want.difference(have).map(String::as_str).collect();
+    line("delete", gone) + &line("add", new)
+}
+
+fn parse(listing: &Value) -> Open {
+    let mut open = Open::new();
+    let sets = listing["nftables"].as_array().into_iter().flatten();
+    let elements = sets.filter_map(|entry| entry["set"]["elem"].as_array()).flatten();
+    for element in elements {
+        let parts = &element["concat"];
+        let address = parts[0].as_str().and_then(|text| text.parse().ok());
+        let protocol = match parts[1].as_str() {
+            Some("tcp") => Some(Protocol::Tcp),
+            Some("udp") => Some(Protocol::Udp),
+            _ => None,
+        };
+        let port = parts[2].as_u64().and_then(|number| u16::try_from(number).ok());
+        if let (Some(address), Some(protocol), Some(port)) = (address, protocol, port) {
+            open.entry(address).or_default().insert(Port { port, protocol });
+        }
+    }
+    open
+}
+
+/// Runs one batch, all or nothing.
+async fn nft(table: &str, batch: &str) -> Result<(), NetworkError> {
+    if batch.is_empty() {
+        return Ok(());
+    }
+    let failed = |reason: String| NetworkError::Firewall { table: table.to_owned(), reason };
+    let run = async {
+        let mut child = Command::new("nft")
+            .args(["-f", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        if let Some(mut input) = child.stdin.take() {
+            input.write_all(batch.as_bytes()).await?;
+        }
+        child.wait_with_output().await
+    };
+    let output = run.await.map_err(|error| failed(format!("run nft: {error}")))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+}

@@ -1,0 +1,133 @@
+//! Network namespaces made ahead of time.
+//!
+//! A thread of its own enters every new namespace, since a worker of the runtime must never be
+//! moved; what it hands over is a file descriptor and a netlink socket that stays inside.
+
+use std::{
+    io,
+    net::Ipv4Addr,
+    os::fd::OwnedFd,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use nix::sched::{CloneFlags, unshare};
+use rtnetlink::{Handle, LinkUnspec, RouteMessageBuilder, packet_route::route::RouteScope};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    NetworkConfig, NetworkError,
+    links::{Links, connect, failed, index_of},
+};
+
+/// A namespace with `lo` and `eth0` up, and its other end on the host, down and unnamed.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    /// The namespace; it vanishes when the last descriptor and process have left it.
+    pub(super) namespace: OwnedFd,
+    /// The host's end.
+    pub(super) host_index: u32,
+    inside: Handle,
+    inside_index: u32,
+}
+
+impl Prepared {
+    /// The address, and everything else through the gateway.
+    pub(super) async fn give_address(
+        &self,
+        address: Ipv4Addr,
+        gateway: Ipv4Addr,
+    ) -> Result<(), NetworkError> {
+        let about = || failed(format!("give {address} to eth0 of a group"));
+        let (handle, index) = (&self.inside, self.inside_index);
+        handle.address().add(index, address.into(), 32).execute().await.map_err(about())?;
+        let direct = RouteMessageBuilder::<Ipv4Addr>::new()
+            .destination_prefix(gateway, 32)
+            .output_interface(index)
+            .scope(RouteScope::Link)
+            .build();
+        handle.route().add(direct).execute().await.map_err(about())?;
+        let default =
+            RouteMessageBuilder::<Ipv4Addr>::new().gateway(gateway).output_interface(index).build();
+        handle.route().add(default).execute().await.map_err(about())
+    }
+}
+
+type Made = io::Result<(OwnedFd, Handle)>;
+
+/// Makes namespaces.
+#[derive(Clone, Debug)]
+pub(super) struct Preparer {
+    config: NetworkConfig,
+    links: Links,
+    orders: std::sync::mpsc::Sender<oneshot::Sender<Made>>,
+    made: Arc<AtomicU64>,
+    stop: CancellationToken,
+}
+
+impl Preparer {
+    pub(super) fn new(config: NetworkConfig, links: Links) -> Self {
+        let (orders, incoming) = std::sync::mpsc::channel::<oneshot::Sender<Made>>();
+        let runtime = tokio::runtime::Handle::current();
+        std::thread::spawn(move || {
+            // Sockets register with the runtime that this guard names.
+            let _context = runtime.enter();
+            while let Ok(order) = incoming.recv() {
+                // Nobody waits any more: the namespace vanishes with its descriptor.
+                drop(order.send(make_namespace()));
+            }
+        });
+        let (made, stop) = (Arc::default(), CancellationToken::new());
+        Self { config, links, orders, made, stop }
+    }
+
+    /// Keeps `ready` namespaces in stock.
+    pub(super) fn run(self, ready: usize) -> mpsc::Receiver<Prepared> {
+        let (sender, receiver) = mpsc::channel(ready);
+        tokio::spawn(async move {
+            while let Some(Ok(room)) = self.stop.run_until_cancelled(sender.reserve()).await {
+                match self.prepare().await {
+                    Ok(prepared) => room.send(prepared),
+                    Err(error) => {
+                        let error = wharf_model::error::chain(&error);
+                        tracing::warn!(error, "preparing a network failed");
+                        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                    }
+                }
+            }
+        });
+        receiver
+    }
+
+    pub(super) fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Makes one namespace now.
+    pub(super) async fn prepare(&self) -> Result<Prepared, NetworkError> {
+        let (order, made) = oneshot::channel();
+        self.orders.send(order).map_err(|_| NetworkError::Closed)?;
+        let (namespace, inside) =
+            made.await.map_err(|_| NetworkError::Closed)?.map_err(NetworkError::Namespace)?;
+        // Not a group's id, so that the name tells that nobody has claimed it.
+        let number = self.made.fetch_add(1, Ordering::Relaxed) % 100_000_000;
+        let name = format!("{}-{number}", self.config.layout.veth_prefix());
+        let host_index = self.links.make_pair(&name, &namespace).await?;
+        let inside_index = index_of(&inside, "eth0").await?.ok_or(NetworkError::Closed)?;
+        for index in [1, inside_index] {
+            let up = LinkUnspec::new_with_index(index).up().build();
+            inside.link().set(up).execute().await.map_err(failed("bring up a group's links"))?;
+        }
+        Ok(Prepared { namespace, host_index, inside, inside_index })
+    }
+}
+
+/// The calling thread is left in the new namespace.
+fn make_namespace() -> Made {
+    unshare(CloneFlags::CLONE_NEWNET)?;
+    let namespace = fs_err::File::open("/proc/thread-self/ns/net")?;
+    Ok((namespace.into_parts().0.into(), connect()?))
+}
