@@ -2,6 +2,7 @@
 
 pub mod bundle;
 pub mod cgroups;
+pub mod embedded;
 pub mod logs;
 pub mod network;
 pub mod shims;

@@ -1,0 +1,231 @@
+//! The embedded backend: container groups as real containers on this Linux host.
+//!
+//! A pass is observe → [`plan`](wharf_model::plan::plan) → execute, until nothing is left to do for
+//! now. Nothing is remembered between passes but courtesies: everything that exists is found by
+//! looking, under names derived from the group's id.
+
+use std::{
+    collections::HashSet,
+    fmt,
+    sync::{Arc, Mutex},
+};
+
+use camino::Utf8PathBuf;
+use ipnet::Ipv4Net;
+use jiff::Timestamp;
+use wharf_image::{ErrorKind, ImageStore};
+use wharf_model::{
+    ContainerName, GroupId,
+    backend::{Backend, BackendError, Desired, Disposition, ImageRefusal, LogQuery, Pass},
+    clock::Clock,
+    event::Occurrence,
+    group::Power,
+    plan::{Plan, plan},
+    spec::RegistryCredential,
+};
+use wharf_shim::paths::Layout;
+
+use crate::{
+    logs,
+    network::{Network, NetworkConfig, NetworkError},
+    shims::Shims,
+};
+
+pub mod doctor;
+mod etc;
+mod execute;
+mod observe;
+mod pulls;
+
+/// Called with the id of a group that is worth another look.
+pub type HintFn = dyn Fn(&GroupId) + Send + Sync;
+
+/// A [`HintFn`] to pass around.
+#[derive(Clone)]
+pub struct Hint(pub Arc<HintFn>);
+
+impl Hint {
+    /// Calls it.
+    pub fn give(&self, id: &GroupId) {
+        (self.0)(id);
+    }
+}
+
+impl fmt::Debug for Hint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hint")
+    }
+}
+
+/// What the embedded backend needs to know.
+#[derive(Debug)]
+pub struct EmbeddedConfig {
+    /// Where things are and how they are named.
+    pub layout: Layout,
+    /// Group addresses come from here; the store hands them out.
+    pub pool: Ipv4Net,
+    /// How many network namespaces are kept ready.
+    pub prepared_networks: usize,
+    /// The `wharf` binary, to be run as `wharf shim`.
+    pub executable: Utf8PathBuf,
+    /// The images of this host.
+    pub images: ImageStore,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Whom to tell that a group is worth another look.
+    pub hint: Hint,
+}
+
+/// Why the backend could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The host's network cannot be used as configured.
+    #[error("set up the network of groups")]
+    Network(#[source] NetworkError),
+    /// A directory cannot be made.
+    #[error("create {path}")]
+    Directory {
+        /// Which one.
+        path: Utf8PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Container groups on this host.
+#[derive(Clone, Debug)]
+pub struct Embedded {
+    layout: Layout,
+    images: ImageStore,
+    network: Network,
+    shims: Shims,
+    pulls: pulls::Pulls,
+    hint: Hint,
+    /// Groups whose shims tell us of starts and exits.
+    subscribed: Arc<Mutex<HashSet<GroupId>>>,
+}
+
+/// Steps and looks per call at most; more work is left to the next call.
+const ROUNDS_MAX: usize = 8;
+
+impl Embedded {
+    /// Prepares the host. Containers that run already are left alone and found by the first passes.
+    pub async fn start(config: EmbeddedConfig) -> Result<Self, StartError> {
+        for path in [config.layout.sandboxes(), config.layout.storages()] {
+            fs_err::tokio::create_dir_all(&path)
+                .await
+                .map_err(|source| StartError::Directory { path, source })?;
+        }
+        let network = Network::start(NetworkConfig {
+            layout: config.layout.clone(),
+            pool: config.pool,
+            prepared: config.prepared_networks,
+        })
+        .await
+        .map_err(StartError::Network)?;
+        let shims = Shims::new(config.layout.clone(), config.executable);
+        let pulls = pulls::Pulls::new(config.images.clone(), config.clock, config.hint.clone());
+        let (layout, images, hint) = (config.layout, config.images, config.hint);
+        Ok(Self { layout, images, network, shims, pulls, hint, subscribed: Arc::default() })
+    }
+
+    fn pass(&self, desired: &Desired, plan: Plan, told: &mut Vec<Occurrence>, again: bool) -> Pass {
+        told.extend(plan.occurrences);
+        told.extend(self.pulls.occurrences(&desired.id));
+        let is_gone = desired.power == Power::Deleted && plan.is_settled;
+        if is_gone {
+            self.pulls.forget(&desired.id);
+        }
+        Pass {
+            status: plan.status,
+            occurrences: std::mem::take(told),
+            is_settled: plan.is_settled,
+            is_gone,
+            again,
+            wake_at: plan.wake_at,
+        }
+    }
+}
+
+impl Backend for Embedded {
+    async fn reconcile(&self, now: Timestamp, desired: &Desired) -> Result<Pass, BackendError> {
+        let mut told = Vec::new();
+        let mut rounds = 0;
+        loop {
+            let observed = self.observe(desired).await?;
+            let plan = plan(now, desired, &observed);
+            rounds += 1;
+            if plan.steps.is_empty() || rounds == ROUNDS_MAX {
+                let again = plan.record_first || !plan.steps.is_empty();
+                return Ok(self.pass(desired, plan, &mut told, again));
+            }
+            tracing::debug!(group = %desired.id, steps = ?plan.steps, "executing");
+            for step in &plan.steps {
+                self.execute(desired, step).await?;
+            }
+            told.extend(plan.occurrences);
+        }
+    }
+
+    async fn inventory(&self) -> Result<Vec<GroupId>, BackendError> {
+        let found = self.take_inventory().await?;
+        Ok(found.groups().into_iter().collect())
+    }
+
+    async fn remove_orphan(&self, id: &GroupId) -> Result<(), BackendError> {
+        self.remove_sandbox(id, None).await?;
+        self.remove_storage(id).await
+    }
+
+    async fn check_image(
+        &self,
+        image: &str,
+        credentials: &[RegistryCredential],
+    ) -> Result<(), ImageRefusal> {
+        let credentials = pulls::credentials(credentials);
+        let Err(error) = self.images.check(image, &credentials).await else { return Ok(()) };
+        Err(match error.kind() {
+            ErrorKind::Registry => {
+                let registry = wharf_image::registry_of(image).unwrap_or_default();
+                ImageRefusal::Registry { registry, source: error.into() }
+            }
+            ErrorKind::InvalidReference
+            | ErrorKind::NotFound
+            | ErrorKind::Denied
+            | ErrorKind::Corrupt
+            | ErrorKind::Disk => {
+                ImageRefusal::Inaccessible { image: image.to_owned(), source: error.into() }
+            }
+        })
+    }
+
+    async fn logs(
+        &self,
+        id: &GroupId,
+        container: &ContainerName,
+        query: LogQuery,
+    ) -> Result<Option<String>, BackendError> {
+        let (storage, name) = (self.layout.storage(id), container.clone());
+        let about = format!("read the log of {container} in group {id}");
+        blocking(about.clone(), move || logs::read_latest(&storage, &name, query))
+            .await?
+            .map_err(|source| failed(about, source))
+    }
+}
+
+/// A failure that is worth another try.
+fn failed(
+    operation: String,
+    source: impl std::error::Error + Send + Sync + 'static,
+) -> BackendError {
+    BackendError { disposition: Disposition::Retry, operation, source: Box::new(source) }
+}
+
+/// Runs what blocks on files where that holds nobody up.
+async fn blocking<T: Send + 'static>(
+    about: String,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, BackendError> {
+    tokio::task::spawn_blocking(work).await.map_err(|source| failed(about, source))
+}

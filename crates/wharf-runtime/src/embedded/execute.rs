@@ -1,0 +1,186 @@
+//! The effects of a plan. Each is idempotent; a crash after any of them is repaired by the next
+//! pass.
+
+use std::{io, net::Ipv4Addr};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use wharf_model::{
+    ContainerName, Generation, GroupId,
+    backend::{BackendError, Desired},
+    plan::{EndSignal, Step},
+    spec::{Amount, GroupSpec, VolumeSource},
+};
+
+use super::{Embedded, etc, failed};
+use crate::{
+    bundle::{self, BundlePlan},
+    logs,
+};
+
+/// Logs kept of one container: the present run's and the one before.
+const LOGS_KEPT: usize = 2;
+
+impl Embedded {
+    pub(super) async fn execute(&self, desired: &Desired, step: &Step) -> Result<(), BackendError> {
+        let id = &desired.id;
+        match step {
+            Step::EnsureStorage => self.ensure_storage(desired).await,
+            Step::PullImage(image) => {
+                self.pulls.ensure(id, &desired.spec, image);
+                Ok(())
+            }
+            Step::EnsureSandbox => self.ensure_sandbox(desired).await,
+            Step::SetOpenPorts(ports) => match desired.address {
+                Some(address) => self
+                    .network
+                    .set_open_ports(address, ports.clone())
+                    .await
+                    .map_err(|source| failed(format!("open the ports of group {id}"), source)),
+                None => Ok(()),
+            },
+            Step::StartContainer { name, revision, start } => {
+                self.start_container(desired, name, (*revision, *start)).await
+            }
+            Step::SignalContainer { name, signal } => self.signal(id, name, *signal).await,
+            Step::RemoveContainer(name) => self.remove_container(id, name).await,
+            Step::RemoveSandbox => self.remove_sandbox(id, desired.address).await,
+            Step::RemoveScratch => self.remove_tree(&self.layout.storage(id).scratch()).await,
+            Step::RemoveStorage => self.remove_storage(id).await,
+        }
+    }
+
+    async fn ensure_storage(&self, desired: &Desired) -> Result<(), BackendError> {
+        let storage = self.layout.storage(&desired.id);
+        let mut dirs: Vec<Utf8PathBuf> = vec![storage.scratch()];
+        dirs.extend(desired.spec.all_containers().map(|c| storage.logs().join(c.name.as_str())));
+        dirs.extend(desired.spec.volumes.iter().map(|volume| match volume.source {
+            VolumeSource::EmptyDir => storage.empty_dir(&volume.name),
+        }));
+        for dir in dirs {
+            create_dir(&dir)?;
+        }
+        Ok(())
+    }
+
+    async fn ensure_sandbox(&self, desired: &Desired) -> Result<(), BackendError> {
+        let id = &desired.id;
+        let Some(address) = desired.address else {
+            let source = io::Error::other("the group has no address");
+            return Err(failed(format!("connect group {id}"), source));
+        };
+        let netns = self
+            .network
+            .take(id, address)
+            .await
+            .map_err(|source| failed(format!("make the network of group {id}"), source))?;
+        let hostname = hostname(desired);
+        let etc = etc::files(&hostname, address, desired.spec.dns.as_ref());
+        self.shims
+            .spawn(id, &hostname, netns, &etc)
+            .await
+            .map_err(|source| failed(format!("start the shim of group {id}"), source))?;
+        self.subscribe(id);
+        Ok(())
+    }
+
+    async fn start_container(
+        &self,
+        desired: &Desired,
+        name: &ContainerName,
+        (revision, start): (Generation, u32),
+    ) -> Result<(), BackendError> {
+        let id = &desired.id;
+        let about = format!("start container {name} of group {id}");
+        let Some(container) = desired.spec.container(name) else { return Ok(()) };
+        let image = self
+            .images
+            .resolve(&container.image)
+            .map_err(|source| failed(about.clone(), source))?
+            .ok_or_else(|| failed(about.clone(), io::Error::other("its image has gone")))?;
+        if start == 1 {
+            self.pulls.tell_present(id, name, &container.image);
+        }
+        let bundle = bundle::prepare(&BundlePlan {
+            layout: &self.layout,
+            id,
+            container,
+            revision,
+            start,
+            image: &image.config,
+            layers: &image.layers,
+            volumes: &desired.spec.volumes,
+            hostname: &hostname(desired),
+            allocation: allocation(&desired.spec),
+        });
+        let bundle = bundle.map_err(|source| failed(about.clone(), source))?;
+        self.shims.start(id, bundle).await.map_err(|source| failed(about, source))?;
+        let pruned = logs::prune(&self.layout.storage(id), name, LOGS_KEPT);
+        pruned.map_err(|source| failed(format!("prune the logs of {name} in group {id}"), source))
+    }
+
+    async fn signal(
+        &self,
+        id: &GroupId,
+        name: &ContainerName,
+        signal: EndSignal,
+    ) -> Result<(), BackendError> {
+        self.shims
+            .signal(id, name, signal)
+            .await
+            .map(drop)
+            .map_err(|source| failed(format!("signal {name} in group {id}"), source))
+    }
+
+    async fn remove_container(
+        &self,
+        id: &GroupId,
+        name: &ContainerName,
+    ) -> Result<(), BackendError> {
+        self.shims
+            .remove(id, name)
+            .await
+            .map_err(|source| failed(format!("remove {name} from group {id}"), source))
+    }
+
+    pub(super) async fn remove_sandbox(
+        &self,
+        id: &GroupId,
+        address: Option<Ipv4Addr>,
+    ) -> Result<(), BackendError> {
+        let shim = self.shims.shutdown_and_clean(id).await;
+        let network = self.network.release(id, address).await;
+        shim.map_err(|source| failed(format!("remove the containers of group {id}"), source))?;
+        network.map_err(|source| failed(format!("remove the network of group {id}"), source))
+    }
+
+    pub(super) async fn remove_storage(&self, id: &GroupId) -> Result<(), BackendError> {
+        self.remove_tree(self.layout.storage(id).dir()).await
+    }
+
+    async fn remove_tree(&self, path: &Utf8Path) -> Result<(), BackendError> {
+        match fs_err::tokio::remove_dir_all(path).await {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(failed(format!("remove {path}"), source))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+}
+
+fn create_dir(path: &Utf8Path) -> Result<(), BackendError> {
+    fs_err::create_dir_all(path).map_err(|source| failed(format!("create {path}"), source))
+}
+
+/// The group's host name: its own name, as a container of Docker or a Pod has it.
+fn hostname(desired: &Desired) -> String {
+    desired.key.name.as_str().to_ascii_lowercase()
+}
+
+/// What all containers ask for together; init containers run within it (semantics.md §4).
+fn allocation(spec: &GroupSpec) -> Amount {
+    let requests = spec.containers.iter().filter_map(|c| c.resources).map(|r| r.requests);
+    requests.fold(Amount { cpu_millis: 0, memory_bytes: 0 }, |sum, one| Amount {
+        cpu_millis: sum.cpu_millis.saturating_add(one.cpu_millis),
+        memory_bytes: sum.memory_bytes.saturating_add(one.memory_bytes),
+    })
+}

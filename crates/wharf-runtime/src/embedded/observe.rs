@@ -1,0 +1,121 @@
+//! Looking at what exists of a group. Changes nothing.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use camino::Utf8Path;
+use wharf_model::{
+    GroupId,
+    backend::{BackendError, Desired},
+    group::Power,
+    plan::{ContainerObs, ImageObs, Observed, Sandbox, Storage},
+};
+use wharf_shim::table::{Container, Table};
+
+use super::{Embedded, failed};
+use crate::shims::{self, Found};
+
+impl Embedded {
+    pub(super) async fn observe(&self, desired: &Desired) -> Result<Observed, BackendError> {
+        let id = &desired.id;
+        let state = self
+            .shims
+            .state(id)
+            .await
+            .map_err(|source| failed(format!("look at the shim of group {id}"), source))?;
+        let (sandbox, table) = match state {
+            Found::Absent => (Sandbox::Absent, Table::default()),
+            Found::Alive(table) => (Sandbox::Alive, table),
+            Found::Dead(table) => (Sandbox::Dead, table),
+        };
+        if sandbox == Sandbox::Alive {
+            self.subscribe(id);
+        }
+        let containers = table
+            .containers
+            .into_iter()
+            .map(|(name, container)| (name, observe_container(desired, container)))
+            .collect();
+        Ok(Observed {
+            storage: self.observe_storage(id),
+            sandbox,
+            open_ports: desired.address.map(|ip| self.network.open_ports(ip)).unwrap_or_default(),
+            images: self.observe_images(desired)?,
+            containers,
+        })
+    }
+
+    /// Has the shim tell of every start and exit, once.
+    pub(super) fn subscribe(&self, id: &GroupId) {
+        let lock = |set: &Mutex<HashSet<GroupId>>| {
+            set.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone())
+        };
+        if !lock(&self.subscribed) {
+            return;
+        }
+        let (hint, subscribed) = (self.hint.clone(), Arc::clone(&self.subscribed));
+        let task = self.shims.subscribe(id.clone(), move |id| hint.give(id));
+        let (id, hint) = (id.clone(), self.hint.clone());
+        tokio::spawn(async move {
+            drop(task.await);
+            subscribed.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+            hint.give(&id);
+        });
+    }
+
+    fn observe_storage(&self, id: &GroupId) -> Storage {
+        let storage = self.layout.storage(id);
+        let is_there = |path: &Utf8Path| path.try_exists().unwrap_or(true);
+        match (is_there(storage.dir()), is_there(&storage.scratch())) {
+            (false, _) => Storage::Absent,
+            (true, false) => Storage::LogsOnly,
+            (true, true) => Storage::Full,
+        }
+    }
+
+    fn observe_images(
+        &self,
+        desired: &Desired,
+    ) -> Result<BTreeMap<String, ImageObs>, BackendError> {
+        let mut seen = BTreeMap::new();
+        if desired.power != Power::Running {
+            return Ok(seen);
+        }
+        for container in desired.spec.all_containers() {
+            let image = &container.image;
+            if seen.contains_key(image) {
+                continue;
+            }
+            let is_present = self
+                .images
+                .resolve(image)
+                .map_err(|source| failed(format!("look for image {image}"), source))?
+                .is_some();
+            let observed = if is_present { ImageObs::Present } else { self.pulls.observe(image) };
+            seen.insert(image.clone(), observed);
+        }
+        Ok(seen)
+    }
+}
+
+fn observe_container(desired: &Desired, container: Container) -> ContainerObs {
+    let ignores_term = match container.pid {
+        Some(pid) if desired.power != Power::Running || container.term_sent_at.is_some() => {
+            shims::ignores_term(pid)
+        }
+        Some(pid) => {
+            let is_current = desired.revisions.values().any(|r| *r == container.revision);
+            !is_current && shims::ignores_term(pid)
+        }
+        None => false,
+    };
+    ContainerObs {
+        revision: container.revision,
+        runs: container.runs,
+        term_sent_at: container.term_sent_at,
+        is_killed: container.is_killed,
+        ignores_term,
+    }
+}

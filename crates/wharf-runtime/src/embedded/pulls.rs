@@ -1,0 +1,201 @@
+//! Image pulls in the background, shared by all groups that wait for the same image.
+//!
+//! Pulling takes long, so a pass only begins it and looks at how it stands. What is kept here is
+//! memory of a courtesy (when to try again, events to tell); after a crash of the daemon the next
+//! pass simply begins anew.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tokio_util::task::TaskTracker;
+use wharf_image::{Credential, ImageStore};
+use wharf_model::{
+    ContainerName, GroupId,
+    clock::Clock,
+    error::chain,
+    event::{EventReason, Occurrence},
+    plan::ImageObs,
+    spec::{GroupSpec, RegistryCredential},
+};
+
+use super::Hint;
+
+/// The first pause after a failed pull; doubles up to [`RETRY_MAX`], as the kubelet's.
+const RETRY_BASE: Duration = Duration::from_secs(10);
+const RETRY_MAX: Duration = Duration::from_mins(5);
+/// Untold events kept for one group.
+const OUTBOX_MAX: usize = 64;
+
+/// All pulls of this daemon.
+#[derive(Clone, Debug)]
+pub(super) struct Pulls {
+    images: ImageStore,
+    clock: Arc<dyn Clock>,
+    hint: Hint,
+    tasks: TaskTracker,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    pulls: HashMap<String, Pull>,
+    outbox: HashMap<GroupId, Vec<Occurrence>>,
+}
+
+#[derive(Debug)]
+struct Pull {
+    tries: u32,
+    failure: Option<(String, Timestamp)>,
+    waiting: BTreeMap<GroupId, Vec<ContainerName>>,
+}
+
+impl Pulls {
+    pub(super) fn new(images: ImageStore, clock: Arc<dyn Clock>, hint: Hint) -> Self {
+        let (tasks, state) = (TaskTracker::new(), Arc::default());
+        Self { images, clock, hint, tasks, state }
+    }
+
+    /// How an image that is not in the store stands.
+    pub(super) fn observe(&self, image: &str) -> ImageObs {
+        match self.lock().pulls.get(image) {
+            None => ImageObs::Absent,
+            Some(Pull { failure: None, .. }) => ImageObs::Pulling,
+            Some(Pull { failure: Some((message, retry_at)), .. }) => {
+                ImageObs::Failed { message: message.clone(), retry_at: *retry_at }
+            }
+        }
+    }
+
+    /// Begins to pull an image, or joins a pull under way.
+    pub(super) fn ensure(&self, id: &GroupId, spec: &GroupSpec, image: &str) {
+        let containers: Vec<_> = spec
+            .all_containers()
+            .filter(|container| container.image == image)
+            .map(|container| container.name.clone())
+            .collect();
+        let now = self.clock.now();
+        let mut state = self.lock();
+        let message = format!("pulling image \"{image}\"");
+        state.tell(id, &containers, now, EventReason::Pulling, &message);
+        let is_new = state.join(id, containers, image);
+        drop(state);
+        if is_new {
+            let credentials = credentials(&spec.registry_credentials);
+            self.tasks.spawn(self.clone().run(image.to_owned(), credentials));
+        }
+    }
+
+    /// Tells that an image needed no pull.
+    pub(super) fn tell_present(&self, id: &GroupId, container: &ContainerName, image: &str) {
+        let mut state = self.lock();
+        let pulled = format!("Successfully pulled image \"{image}\"");
+        let is_told = state.outbox.get(id).is_some_and(|told| {
+            told.iter().any(|o| o.container.as_ref() == Some(container) && o.message == pulled)
+        });
+        if !is_told {
+            let message = format!("Container image \"{image}\" already present on machine");
+            let containers = std::slice::from_ref(container);
+            state.tell(id, containers, self.clock.now(), EventReason::Pulled, &message);
+        }
+    }
+
+    /// Events of a group's pulls; told again and again until the group is forgotten here.
+    pub(super) fn occurrences(&self, id: &GroupId) -> Vec<Occurrence> {
+        self.lock().outbox.get(id).cloned().unwrap_or_default()
+    }
+
+    /// Forgets a group.
+    pub(super) fn forget(&self, id: &GroupId) {
+        let mut state = self.lock();
+        state.outbox.remove(id);
+        for pull in state.pulls.values_mut() {
+            pull.waiting.remove(id);
+        }
+    }
+
+    async fn run(self, image: String, credentials: Vec<Credential>) {
+        let began = self.clock.now();
+        let result = self.images.pull(&image, &credentials, began, |_| {}).await;
+        let now = self.clock.now();
+        let mut state = self.lock();
+        let Some(pull) = state.pulls.get_mut(&image) else { return };
+        let waiting = std::mem::take(&mut pull.waiting);
+        let (reason, message) = match result {
+            Ok(_) => {
+                state.pulls.remove(&image);
+                (EventReason::Pulled, format!("Successfully pulled image \"{image}\""))
+            }
+            Err(error) => {
+                let message = format!("Failed to pull image \"{image}\": {}", chain(&error));
+                pull.tries += 1;
+                pull.failure = Some((message.clone(), retry_at(now, pull.tries)));
+                tracing::warn!(%image, tries = pull.tries, error = chain(&error), "pull failed");
+                (EventReason::Failed, message)
+            }
+        };
+        for (id, containers) in &waiting {
+            state.tell(id, containers, now, reason, &message);
+        }
+        drop(state);
+        waiting.keys().for_each(|id| self.hint.give(id));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Returns whether the pull must be begun.
+    fn join(&mut self, id: &GroupId, containers: Vec<ContainerName>, image: &str) -> bool {
+        let is_under_way = self.pulls.get(image).is_some_and(|pull| pull.failure.is_none());
+        let pull = self.pulls.entry(image.to_owned()).or_insert_with(|| Pull {
+            tries: 0,
+            failure: None,
+            waiting: BTreeMap::new(),
+        });
+        pull.failure = None;
+        pull.waiting.insert(id.clone(), containers);
+        !is_under_way
+    }
+
+    fn tell(
+        &mut self,
+        id: &GroupId,
+        containers: &[ContainerName],
+        at: Timestamp,
+        reason: EventReason,
+        message: &str,
+    ) {
+        let outbox = self.outbox.entry(id.clone()).or_default();
+        outbox.extend(containers.iter().map(|container| Occurrence {
+            container: Some(container.clone()),
+            at,
+            reason,
+            message: message.to_owned(),
+        }));
+        let surplus = outbox.len().saturating_sub(OUTBOX_MAX);
+        outbox.drain(..surplus);
+    }
+}
+
+fn retry_at(now: Timestamp, tries: u32) -> Timestamp {
+    let pause = RETRY_BASE.saturating_mul(1 << tries.saturating_sub(1).min(8)).min(RETRY_MAX);
+    now.checked_add(pause).unwrap_or(now)
+}
+
+/// The credentials of a specification, as the image store takes them.
+pub(super) fn credentials(credentials: &[RegistryCredential]) -> Vec<Credential> {
+    credentials
+        .iter()
+        .map(|credential| Credential {
+            server: credential.server.clone(),
+            username: credential.username.clone(),
+            password: credential.password.clone(),
+        })
+        .collect()
+}
