@@ -126,7 +126,8 @@ struct Inner {
 impl Network {
     /// Prepares the host. What an earlier daemon of this installation left for groups that run is
     /// kept as it is.
-    pub async fn start(config: NetworkConfig) -> Result<Self, NetworkError> {
+    pub async fn start(mut config: NetworkConfig) -> Result<Self, NetworkError> {
+        config.pool = config.pool.trunc();
         if config.pool.prefix_len() > 29 {
             return Err(NetworkError::TooSmall { pool: config.pool });
         }
@@ -179,6 +180,14 @@ impl Network {
         ports: BTreeSet<Port>,
     ) -> Result<(), NetworkError> {
         self.inner.firewall.set(address, ports).await
+    }
+
+    /// Puts the whole table back, whatever has become of it, with these ports open and no others.
+    pub async fn rebuild(
+        &self,
+        open: BTreeMap<Ipv4Addr, BTreeSet<Port>>,
+    ) -> Result<(), NetworkError> {
+        self.inner.firewall.rebuild(open).await
     }
 
     /// The ports of an address that are let through, as last set.

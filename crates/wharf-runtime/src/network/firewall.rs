@@ -22,9 +22,14 @@ use super::{NetworkConfig, NetworkError};
 
 type Open = BTreeMap<Ipv4Addr, BTreeSet<Port>>;
 
+/// What is to be open: of one address, or altogether after making the table anew.
+enum Wish {
+    Address(Ipv4Addr, BTreeSet<Port>),
+    All(Open),
+}
+
 struct Change {
-    address: Ipv4Addr,
-    ports: BTreeSet<Port>,
+    wish: Wish,
     done: oneshot::Sender<Result<(), NetworkError>>,
 }
 
@@ -32,6 +37,7 @@ struct Change {
 #[derive(Clone, Debug)]
 pub(super) struct Firewall {
     table: String,
+    rules: Arc<str>,
     open: Arc<Mutex<Open>>,
     changes: mpsc::UnboundedSender<Change>,
 }
@@ -40,9 +46,10 @@ impl Firewall {
     /// Makes or renews the rules; open ports that are there stay open.
     pub(super) async fn start(config: &NetworkConfig) -> Result<Self, NetworkError> {
         let table = config.layout.nft_table();
-        nft(&table, &rules(config)).await?;
+        let rules: Arc<str> = rules(config).into();
+        nft(&table, &rules).await?;
         let (changes, incoming) = mpsc::unbounded_channel();
-        let firewall = Self { table, open: Arc::default(), changes };
+        let firewall = Self { table, rules, open: Arc::default(), changes };
         *firewall.lock() = firewall.look().await?.unwrap_or_default();
         tokio::spawn(firewall.clone().apply_all(incoming));
         Ok(firewall)
@@ -57,12 +64,17 @@ impl Firewall {
         address: Ipv4Addr,
         ports: BTreeSet<Port>,
     ) -> Result<(), NetworkError> {
-        if self.open_ports(address) == ports {
-            return Ok(());
-        }
+        self.change(Wish::Address(address, ports)).await
+    }
+
+    /// Makes the whole table anew, with these ports and no others.
+    pub(super) async fn rebuild(&self, open: Open) -> Result<(), NetworkError> {
+        self.change(Wish::All(open)).await
+    }
+
+    async fn change(&self, wish: Wish) -> Result<(), NetworkError> {
         let (done, result) = oneshot::channel();
-        let change = Change { address, ports, done };
-        self.changes.send(change).map_err(|_| NetworkError::Closed)?;
+        self.changes.send(Change { wish, done }).map_err(|_| NetworkError::Closed)?;
         result.await.map_err(|_| NetworkError::Closed)?
     }
 
@@ -81,17 +93,21 @@ impl Firewall {
     }
 
     async fn apply(&self, batch: &[Change]) -> Result<(), String> {
-        let mut next = self.lock().clone();
+        let have = self.lock().clone();
+        let (mut next, mut anew) = (have.clone(), false);
         for change in batch {
-            next.insert(change.address, change.ports.clone());
+            match &change.wish {
+                Wish::Address(address, ports) => drop(next.insert(*address, ports.clone())),
+                Wish::All(open) => (next, anew) = (open.clone(), true),
+            }
         }
         next.retain(|_, ports| !ports.is_empty());
-        let text = difference(&self.table, &elements(&self.lock()), &elements(&next));
-        if let Err(error) = nft(&self.table, &text).await {
-            // Somebody else has changed the table: begin with what is really there.
-            let found = self.look().await.ok().flatten().ok_or_else(|| error.to_string())?;
-            let text = difference(&self.table, &elements(&found), &elements(&next));
-            nft(&self.table, &text).await.map_err(|error| error.to_string())?;
+        let small = difference(&self.table, &elements(&have), &elements(&next));
+        // When the small change fails, somebody else has changed or deleted the table.
+        if anew || nft(&self.table, &small).await.is_err() {
+            let all = difference(&self.table, &BTreeSet::new(), &elements(&next));
+            let whole = format!("{}flush set inet {} open\n{all}", self.rules, self.table);
+            nft(&self.table, &whole).await.map_err(|error| error.to_string())?;
         }
         *self.lock() = next;
         Ok(())
@@ -138,12 +154,14 @@ fn rules(config: &NetworkConfig) -> String {
 add set inet {table} open {{ type ipv4_addr . inet_proto . inet_service; }}
 add chain inet {table} to_group
 add chain inet {table} to_host
+add chain inet {table} spoofed {{ type filter hook prerouting priority raw; policy accept; }}
 add chain inet {table} forward {{ type filter hook forward priority filter; policy accept; }}
 add chain inet {table} input {{ type filter hook input priority filter; policy accept; }}
 add chain inet {table} output {{ type filter hook output priority filter; policy accept; }}
 add chain inet {table} postrouting {{ type nat hook postrouting priority srcnat; policy accept; }}
 flush chain inet {table} to_group
 flush chain inet {table} to_host
+flush chain inet {table} spoofed
 flush chain inet {table} forward
 flush chain inet {table} input
 flush chain inet {table} output
@@ -158,6 +176,7 @@ add rule inet {table} to_host ip daddr {gateway} icmp type echo-request accept
 add rule inet {table} to_host meta l4proto tcp reject with tcp reset
 add rule inet {table} to_host meta nfproto ipv4 reject with icmpx port-unreachable
 add rule inet {table} to_host drop
+add rule inet {table} spoofed iifname {links} fib saddr . iif oif missing drop
 add rule inet {table} forward oifname {links} jump to_group
 add rule inet {table} input iifname {links} jump to_host
 add rule inet {table} output oifname {links} jump to_group

@@ -20,6 +20,9 @@ const NO_DEVICE: i32 = -19;
 /// `EEXIST`.
 const EXISTS: i32 = -17;
 
+/// Metric of the route that catches what no group has: behind every other.
+const NOWHERE_PRIORITY: u32 = 65_535;
+
 /// The host's links, through one netlink socket.
 #[derive(Clone, Debug)]
 pub(super) struct Links {
@@ -66,7 +69,7 @@ impl Links {
     /// Refuses a pool that the host reaches some other way, unless that way is ours.
     pub(super) async fn check_overlap(&self) -> Result<(), NetworkError> {
         let ours: Vec<u32> = self.ours().await?.into_iter().map(|(_, index)| index).collect();
-        let has_gateway = self.has_gateway().await?;
+        let gateway = index_of(&self.handle, &self.config.layout.gateway_link()).await?;
         let all = RouteMessageBuilder::<Ipv4Addr>::new().build();
         let mut routes = self.handle.route().get(all).execute();
         while let Some(route) = routes.try_next().await.map_err(failed("list routes"))? {
@@ -76,8 +79,8 @@ impl Links {
                 _ => None,
             });
             let is_ours = link.is_some_and(|index| ours.contains(&index))
-                || (has_gateway && self.config.pool == prefix && link.is_none())
-                || (has_gateway && prefix == Ipv4Net::from(self.config.gateway()));
+                || (link.is_some() && link == gateway)
+                || (self.config.pool == prefix && is_nowhere(&route));
             let is_default = prefix.prefix_len() == 0;
             let pool = self.config.pool;
             if !is_default && !is_ours && (pool.contains(&prefix) || prefix.contains(&pool)) {
@@ -106,27 +109,16 @@ impl Links {
         let addresses = self.handle.address();
         addresses.add(index, address, 32).replace().execute().await.map_err(about("address"))?;
         let pool = self.config.pool;
-        let nowhere = RouteMessageBuilder::<Ipv4Addr>::new()
-            .destination_prefix(pool.network(), pool.prefix_len())
-            .kind(RouteType::Unreachable)
-            .priority(u32::from(u16::MAX))
-            .build();
-        match self.handle.route().add(nowhere).execute().await {
+        match self.handle.route().add(nowhere(pool)).execute().await {
             Err(error) if code(&error) != EXISTS => Err(failed(format!("route {pool}"))(error)),
             Ok(()) | Err(_) => Ok(()),
         }
     }
 
     pub(super) async fn remove_gateway(&self) -> Result<(), NetworkError> {
-        self.remove(&self.config.layout.gateway_link()).await?;
-        let pool = self.config.pool;
-        let nowhere = RouteMessageBuilder::<Ipv4Addr>::new()
-            .destination_prefix(pool.network(), pool.prefix_len())
-            .kind(RouteType::Unreachable)
-            .priority(u32::from(u16::MAX))
-            .build();
         // Gone already is as good.
-        drop(self.handle.route().del(nowhere).execute().await);
+        drop(self.handle.route().del(nowhere(self.config.pool)).execute().await);
+        self.remove(&self.config.layout.gateway_link()).await?;
         Ok(())
     }
 
@@ -228,6 +220,21 @@ impl Links {
         }
         Ok(found)
     }
+}
+
+/// The route of last resort for a pool: addresses that no group has fail at once.
+fn nowhere(pool: Ipv4Net) -> RouteMessage {
+    RouteMessageBuilder::<Ipv4Addr>::new()
+        .destination_prefix(pool.network(), pool.prefix_len())
+        .kind(RouteType::Unreachable)
+        .priority(NOWHERE_PRIORITY)
+        .build()
+}
+
+/// Whether a route is as [`nowhere`] makes it, which an interrupted removal may leave alone behind.
+fn is_nowhere(route: &RouteMessage) -> bool {
+    route.header.kind == RouteType::Unreachable
+        && route.attributes.contains(&RouteAttribute::Priority(NOWHERE_PRIORITY))
 }
 
 fn name_of(link: &LinkMessage) -> Option<&str> {

@@ -13,7 +13,7 @@ use std::{
     },
 };
 
-use nix::sched::{CloneFlags, unshare};
+use nix::sched::{CloneFlags, setns, unshare};
 use rtnetlink::{Handle, LinkUnspec, RouteMessageBuilder, packet_route::route::RouteScope};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -125,9 +125,12 @@ impl Preparer {
     }
 }
 
-/// The calling thread is left in the new namespace.
+/// The calling thread is back in its own namespace afterwards, so that it holds none of a group.
 fn make_namespace() -> Made {
+    let own = fs_err::File::open("/proc/thread-self/ns/net")?;
     unshare(CloneFlags::CLONE_NEWNET)?;
-    let namespace = fs_err::File::open("/proc/thread-self/ns/net")?;
-    Ok((namespace.into_parts().0.into(), connect()?))
+    let made = fs_err::File::open("/proc/thread-self/ns/net")
+        .and_then(|namespace| Ok((namespace.into_parts().0.into(), connect()?)));
+    setns(&own, CloneFlags::CLONE_NEWNET)?;
+    made
 }

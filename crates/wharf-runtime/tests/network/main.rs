@@ -1,8 +1,10 @@
 //! The network against the real kernel: every test has an installation and a pool of its own, in
 //! the host's network namespace, and leaves nothing.
 
+mod peers;
+
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io::{Read as _, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     os::fd::OwnedFd,
@@ -150,6 +152,54 @@ async fn a_flushed_table_is_repaired_by_the_next_change() {
     network.set_open_ports(ip, tcp(443)).await.unwrap();
     let found = network.inventory().await.unwrap();
     assert_eq!(found.open.get(&ip), Some(&tcp(443)));
+
+    // Somebody deletes all rules: the next change of one address brings back those of the others.
+    let all = ["delete", "table", "inet", &config.layout.nft_table()];
+    assert!(Command::new("nft").args(all).status().unwrap().success());
+    assert!(!network.inventory().await.unwrap().has_table);
+    let other = address(&config, 3);
+    network.set_open_ports(other, tcp(80)).await.unwrap();
+    let both = BTreeMap::from([(ip, tcp(443)), (other, tcp(80))]);
+    assert_eq!(network.inventory().await.unwrap().open, both);
+
+    // A rebuild leaves what it was told, and nothing else.
+    let told = BTreeMap::from([(ip, tcp(8080))]);
+    assert!(Command::new("nft").args(all).status().unwrap().success());
+    network.rebuild(told.clone()).await.unwrap();
+    assert_eq!(network.inventory().await.unwrap().open, told);
+    assert!(network.open_ports(other).is_empty());
+    network.remove_all().await.unwrap();
+    drop(network);
+    assert!(is_clean(&config).await, "{}", leftovers(&config));
+}
+
+#[tokio::test]
+async fn what_an_interrupted_removal_left_does_not_hinder_a_start() {
+    let mut config = config(6, "10.191.6.0/24");
+    let network = Network::start(config.clone()).await.unwrap();
+    let link = ["link", "delete", &config.layout.gateway_link()];
+    assert!(Command::new("ip").args(link).status().unwrap().success());
+    // Nor does a pool that is written with bits of a host.
+    config.pool = "10.191.6.9/24".parse().unwrap();
+    let again = Network::start(config.clone()).await.unwrap();
+    config.pool = config.pool.trunc();
+    assert!(again.inventory().await.unwrap().has_gateway);
+    drop(Network::start(config.clone()).await.unwrap());
+    again.remove_all().await.unwrap();
+    drop((network, again));
+    assert!(is_clean(&config).await, "{}", leftovers(&config));
+}
+
+#[tokio::test]
+async fn a_change_that_nobody_waited_for_is_undone_by_release() {
+    let config = config(9, "10.191.9.0/24");
+    let network = Network::start(config.clone()).await.unwrap();
+    let ip = address(&config, 2);
+    let mut opening = Box::pin(network.set_open_ports(ip, tcp(80)));
+    assert!(futures::poll!(&mut opening).is_pending());
+    drop(opening);
+    network.release(&GroupId::from_bits(1), Some(ip)).await.unwrap();
+    assert!(network.inventory().await.unwrap().open.is_empty());
     network.remove_all().await.unwrap();
     drop(network);
     assert!(is_clean(&config).await, "{}", leftovers(&config));
