@@ -151,11 +151,13 @@ impl Network {
             Err(_) => inner.preparer.prepare().await?,
         };
         let name = inner.config.layout.veth(id);
-        if inner.links.remove(&name).await? {
-            tracing::debug!(%id, "replaced an older veth");
-        }
-        prepared.give_address(address, inner.config.gateway()).await?;
-        inner.links.claim(&prepared, &name, address).await?;
+        let on_host = async {
+            if inner.links.remove(&name).await? {
+                tracing::debug!(%id, "replaced an older veth");
+            }
+            inner.links.claim(&prepared, &name, address).await
+        };
+        tokio::try_join!(prepared.give_address(address), on_host)?;
         Ok(prepared.namespace)
     }
 

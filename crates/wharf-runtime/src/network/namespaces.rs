@@ -23,7 +23,7 @@ use super::{
     links::{Links, connect, failed, index_of},
 };
 
-/// A namespace with `lo` and `eth0` up, and its other end on the host, down and unnamed.
+/// A namespace with `lo` and `eth0` up and routes, but no address, and its other end on the host, down and unnamed.
 #[derive(Debug)]
 pub(super) struct Prepared {
     /// The namespace; it vanishes when the last descriptor and process have left it.
@@ -35,24 +35,21 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    /// The address, and everything else through the gateway.
-    pub(super) async fn give_address(
-        &self,
-        address: Ipv4Addr,
-        gateway: Ipv4Addr,
-    ) -> Result<(), NetworkError> {
-        let about = || failed(format!("give {address} to eth0 of a group"));
-        let (handle, index) = (&self.inside, self.inside_index);
-        handle.address().add(index, address.into(), 32).execute().await.map_err(about())?;
-        let direct = RouteMessageBuilder::<Ipv4Addr>::new()
-            .destination_prefix(gateway, 32)
-            .output_interface(index)
-            .scope(RouteScope::Link)
-            .build();
-        handle.route().add(direct).execute().await.map_err(about())?;
-        let default =
-            RouteMessageBuilder::<Ipv4Addr>::new().gateway(gateway).output_interface(index).build();
-        handle.route().add(default).execute().await.map_err(about())
+    /// The group's own address.
+    pub(super) async fn give_address(&self, address: Ipv4Addr) -> Result<(), NetworkError> {
+        let new = self.inside.address().add(self.inside_index, address.into(), 32);
+        new.execute().await.map_err(failed(format!("give {address} to eth0 of a group")))
+    }
+
+    /// Everything goes through the gateway; needs no address yet.
+    async fn route_to(&self, gateway: Ipv4Addr) -> Result<(), NetworkError> {
+        let link = RouteMessageBuilder::<Ipv4Addr>::new().output_interface(self.inside_index);
+        let direct = link.clone().destination_prefix(gateway, 32).scope(RouteScope::Link).build();
+        for route in [direct, link.gateway(gateway).build()] {
+            let about = failed(format!("route a group through {gateway}"));
+            self.inside.route().add(route).execute().await.map_err(about)?;
+        }
+        Ok(())
     }
 }
 
@@ -121,7 +118,9 @@ impl Preparer {
             let up = LinkUnspec::new_with_index(index).up().build();
             inside.link().set(up).execute().await.map_err(failed("bring up a group's links"))?;
         }
-        Ok(Prepared { namespace, host_index, inside, inside_index })
+        let prepared = Prepared { namespace, host_index, inside, inside_index };
+        prepared.route_to(self.config.gateway()).await?;
+        Ok(prepared)
     }
 }
 
