@@ -1,0 +1,35 @@
+//! `Microsoft.ContainerInstance/containerGroups`: from a PUT body to a proposal, and from a group
+//! to its document.
+//!
+//! A body is read once into two things: the specification that a backend needs, secrets included,
+//! and the normalised document that is echoed, without any (semantics.md §22). What Wharf cannot do
+//! yet is refused by name and nothing is stored:
+//!
+//! | property | treatment |
+//! |---|---|
+//! | `diagnostics`, `encryptionProperties`, `zones`, `configMap`, `extensions` | echoed, secrets dropped |
+//! | `identity`, volumes other than `emptyDir`, probes, `subnetIds`, private addresses, `gpu`, `securityContext`, SKU, priority, profiles, Windows | refused |
+//! | `provisioningState`, `instanceView`, `id`, `ip`, `fqdn` and all unknown names | ignored |
+
+mod containers;
+mod exposure;
+mod parse;
+mod render;
+mod states;
+mod volumes;
+
+pub use parse::{parse, parse_patch};
+pub use render::{RenderContext, View, event, render};
+pub use states::{detail_status, provisioning_state};
+
+use wharf_model::{Error, ErrorKind};
+
+/// What Wharf cannot do yet.
+pub(crate) fn unsupported(property: &str, what: &str) -> Error {
+    Error::new(
+        ErrorKind::InvalidParameter,
+        "FeatureNotSupported",
+        format!("The property '{property}' is not supported by this version of Wharf: {what}."),
+    )
+    .at(property)
+}

@@ -1,0 +1,133 @@
+//! From an error of the domain to the ARM envelope: status, code, message, target.
+
+use serde_json::{Value, json};
+use wharf_model::{Error, ErrorKind, GroupKey, ResourceGroupKey, backend::ImageRefusal};
+
+/// The HTTP status of a kind of error.
+pub fn status(kind: ErrorKind) -> u16 {
+    match kind {
+        ErrorKind::InvalidParameter => 400,
+        ErrorKind::Unauthenticated => 401,
+        ErrorKind::Forbidden => 403,
+        ErrorKind::NotFound => 404,
+        ErrorKind::MethodNotAllowed => 405,
+        ErrorKind::Conflict | ErrorKind::QuotaExceeded | ErrorKind::CapacityExceeded => 409,
+        ErrorKind::TooLarge => 413,
+        ErrorKind::Internal => 500,
+        ErrorKind::Unavailable => 503,
+        ErrorKind::StorageFull => 507,
+    }
+}
+
+/// The body: `{"error":{"code","message","target"?}}`.
+pub fn body(error: &Error) -> Value {
+    let mut inner = json!({ "code": error.code, "message": error.message });
+    if let Some(target) = &error.target {
+        inner["target"] = json!(target);
+    }
+    json!({ "error": inner })
+}
+
+/// There is no such container group.
+pub fn group_not_found(key: &GroupKey) -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        "ResourceNotFound",
+        format!(
+            "The Resource 'Microsoft.ContainerInstance/containerGroups/{}' under resource group \
+             '{}' was not found. For more details please go to \
+             https://aka.ms/ARMResourceNotFoundFix",
+            key.name, key.resource_group.name
+        ),
+    )
+}
+
+/// There is no such resource group.
+pub fn resource_group_not_found(key: &ResourceGroupKey) -> Error {
+    let message = format!("Resource group '{}' could not be found.", key.name);
+    Error::new(ErrorKind::NotFound, "ResourceGroupNotFound", message)
+}
+
+/// There is no such container in the group.
+pub fn container_not_found(container: &str, key: &GroupKey) -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        "ContainerNotFound",
+        format!("The container '{container}' in container group '{}' was not found.", key.name),
+    )
+}
+
+/// The container has not started yet (semantics.md §15).
+pub fn log_not_available(container: &str, key: &GroupKey) -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        "ContainerLogNotAvailable",
+        format!(
+            "Log of container '{container}' in container group '{}' is not available yet. Please \
+             check container 'InstanceView' for more information or retry later.",
+            key.name
+        ),
+    )
+}
+
+/// An image cannot be had (semantics.md §6, §23). The reason goes to the user as well, who
+/// otherwise has to guess between a typo, a missing password and a registry that is down.
+pub fn image_refused(refusal: &ImageRefusal, key: &GroupKey) -> Error {
+    let reason = wharf_model::error::chain(refusal);
+    match refusal {
+        ImageRefusal::Inaccessible { image, .. } => Error::invalid(
+            "InaccessibleImage",
+            format!(
+                "The image '{image}' in container group '{}' is not accessible. Please check the \
+                 image and registry credential.",
+                key.name
+            ),
+            "properties.containers.image",
+        ),
+        ImageRefusal::Registry { registry, .. } => Error::new(
+            ErrorKind::Conflict,
+            "RegistryErrorResponse",
+            format!(
+                "An error response is received from the docker registry '{registry}'. Please \
+                 retry later."
+            ),
+        ),
+    }
+    .because(reason)
+}
+
+/// The group asks for more than the host has (semantics.md §4).
+pub fn too_big(location: &str, cpu_millis: u32, memory_bytes: u64) -> Error {
+    let (cpu, memory) = (f64::from(cpu_millis) / 1000.0, gib(memory_bytes));
+    Error::new(
+        ErrorKind::CapacityExceeded,
+        "ServiceUnavailable",
+        format!(
+            "The requested resource is not available in the location '{location}' at this moment. \
+             Please retry with a different resource request or in another location. Resource \
+             requested: '{cpu}' CPU '{memory}' GB memory 'Linux' OS"
+        ),
+    )
+}
+
+/// Bytes as the API's gigabytes, to a tenth of a byte's worth of rounding.
+#[expect(clippy::cast_precision_loss, reason = "sizes of memory fit a double's 53 bits")]
+pub(crate) fn gib(bytes: u64) -> f64 {
+    let gib = bytes as f64 / f64::from(1_u32 << 30);
+    (gib * 1e6).round() / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_body_has_the_envelope_and_keeps_internals_back() {
+        let error = Error::invalid("InvalidOsType", "bad", "properties.osType").because("secret");
+        let text = body(&error).to_string();
+        assert_eq!(
+            text,
+            r#"{"error":{"code":"InvalidOsType","message":"bad","target":"properties.osType"}}"#
+        );
+    }
+}
