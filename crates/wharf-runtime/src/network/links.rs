@@ -95,15 +95,14 @@ impl Links {
     pub(super) async fn ensure_gateway(&self) -> Result<(), NetworkError> {
         let name = self.config.layout.gateway_link();
         let about = |what: &str| failed(format!("{what} link {name}"));
-        let index = match index_of(&self.handle, &name).await? {
-            Some(index) => index,
-            None => {
-                let bridge = LinkBridge::new(&name).up().build();
-                self.handle.link().add(bridge).execute().await.map_err(about("make"))?;
-                index_of(&self.handle, &name)
-                    .await?
-                    .ok_or_else(|| about("find")(rtnetlink::Error::RequestFailed))?
-            }
+        let index = if let Some(index) = index_of(&self.handle, &name).await? {
+            index
+        } else {
+            let bridge = LinkBridge::new(&name).up().build();
+            self.handle.link().add(bridge).execute().await.map_err(about("make"))?;
+            index_of(&self.handle, &name)
+                .await?
+                .ok_or_else(|| about("find")(rtnetlink::Error::RequestFailed))?
         };
         let address = self.config.gateway().into();
         let addresses = self.handle.address();

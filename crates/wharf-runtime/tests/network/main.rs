@@ -1,6 +1,8 @@
 //! The network against the real kernel: every test has an installation and a pool of its own, in
 //! the host's network namespace, and leaves nothing.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 mod peers;
 
 use std::{

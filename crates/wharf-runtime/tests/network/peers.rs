@@ -85,14 +85,14 @@ async fn datagrams_pass_where_declared_and_never_under_a_false_address() {
     let network = Network::start(config.clone()).await.unwrap();
     let (a, b) = (GroupId::from_bits(81), GroupId::from_bits(82));
     let (ip_a, ip_b, false_ip) = (address(&config, 2), address(&config, 3), address(&config, 4));
-    let (in_a, in_b) =
+    let (group_a, group_b) =
         (network.take(&a, ip_a).await.unwrap(), network.take(&b, ip_b).await.unwrap());
     let open = BTreeSet::from([Port { port: 53, protocol: Protocol::Udp }]);
     network.set_open_ports(ip_a, open).await.unwrap();
-    let server = udp(&in_a, (ip_a, 53));
-    let there = path(std::os::fd::AsFd::as_fd(&in_b));
+    let server = udp(&group_a, (ip_a, 53));
+    let there = path(std::os::fd::AsFd::as_fd(&group_b));
     run(&format!("nsenter --net={there} ip address add {false_ip}/32 dev lo"));
-    let (liar, honest) = (udp(&in_b, (false_ip, 0)), udp(&in_b, (ip_b, 0)));
+    let (liar, honest) = (udp(&group_b, (false_ip, 0)), udp(&group_b, (ip_b, 0)));
     liar.send_to(b"lie", (ip_a, 53)).unwrap();
     honest.send_to(b"truth", (ip_a, 53)).unwrap();
     let mut buffer = [0; 16];
@@ -101,7 +101,7 @@ async fn datagrams_pass_where_declared_and_never_under_a_false_address() {
     server.send_to(b"answer", from).unwrap();
     assert_eq!(honest.recv(&mut buffer).unwrap(), 6);
 
-    let closed = udp(&in_b, (ip_b, 0));
+    let closed = udp(&group_b, (ip_b, 0));
     closed.connect((ip_a, 54)).unwrap();
     closed.send(b"x").unwrap();
     let refused = closed.recv(&mut buffer).unwrap_err();
@@ -111,7 +111,7 @@ async fn datagrams_pass_where_declared_and_never_under_a_false_address() {
         network.release(id, Some(ip)).await.unwrap();
     }
     network.remove_all().await.unwrap();
-    drop((network, server, liar, honest, closed, in_a, in_b));
+    drop((network, server, liar, honest, closed, group_a, group_b));
     assert!(is_clean(&config).await, "{}", leftovers(&config));
 }
 
@@ -125,7 +125,7 @@ async fn killed() {
     config.layout.instance = InstanceId::from_bits(bits.parse().unwrap());
     let network = Network::start(config.clone()).await.unwrap();
     let _taken = network.take(&GroupId::from_bits(1), address(&config, 2)).await.unwrap();
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 #[tokio::test]
@@ -139,7 +139,7 @@ async fn the_kill_of_a_daemon_leaves_no_pair_that_nobody_holds() {
         .stdout(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    let pairs = || leftovers(&config).matches(&format!("{}", config.layout.veth_prefix())).count();
+    let pairs = || leftovers(&config).matches(&config.layout.veth_prefix()).count();
     wait_until(|| pairs() >= 3).await;
     daemon.kill().unwrap();
     daemon.wait().unwrap();
