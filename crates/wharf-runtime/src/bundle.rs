@@ -92,7 +92,7 @@ pub enum BundleError {
         source: OciSpecError,
     },
     /// The built-in system call filter cannot be used; nothing is started without one.
-    #[error("read built-in seccomp profile")]
+    #[error("compile built-in seccomp profile")]
     Seccomp(#[source] ProfileError),
 }
 
@@ -124,7 +124,6 @@ pub fn prepare(plan: &BundlePlan<'_>) -> Result<Start, BundleError> {
     Ok(Start {
         key: RunKey { name: name.clone(), revision: plan.revision, start: plan.start },
         bundle,
-        oci_state: sandbox.oci_state(),
         log,
         cgroup: plan.layout.container_cgroup(plan.id, name),
         rootfs,
@@ -132,7 +131,7 @@ pub fn prepare(plan: &BundlePlan<'_>) -> Result<Start, BundleError> {
     })
 }
 
-/// Writes `config.json`, or says why there can be none.
+/// Writes `config.json` and `seccomp.bpf`, or says why there can be none.
 fn write_config(plan: &BundlePlan<'_>, bundle: &Utf8Path) -> Result<Option<String>, BundleError> {
     let config = plan.image.config().as_ref();
     let args = spec::args(plan.container, config);
@@ -149,6 +148,9 @@ fn write_config(plan: &BundlePlan<'_>, bundle: &Utf8Path) -> Result<Option<Strin
     let bytes = serde_json::to_vec(&spec)
         .map_err(|e| BundleError::Make { path: path.clone(), source: e.into() })?;
     fs::write(&path, bytes).map_err(|source| BundleError::Make { path, source })?;
+    let path = bundle.join("seccomp.bpf");
+    let filter = seccomp::filter(&spec::capability_names())?;
+    fs::write(&path, filter).map_err(|source| BundleError::Make { path, source })?;
     Ok(None)
 }
 

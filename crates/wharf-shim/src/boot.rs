@@ -24,7 +24,7 @@ use nix::{
         signalfd::{SfdFlags, SignalFd},
         stat::{Mode, umask},
     },
-    unistd::{ForkResult, dup2_stderr, dup2_stdin, dup2_stdout, fork, sethostname, setsid},
+    unistd::{dup2_stderr, dup2_stdin, dup2_stdout, sethostname, setsid},
 };
 
 use crate::{
@@ -32,6 +32,7 @@ use crate::{
     cgroup::{self, CgroupError},
     journal::{Journal, JournalError},
     paths::Sandbox,
+    sys,
 };
 
 /// A shim that did not get ready.
@@ -99,14 +100,14 @@ pub(crate) fn take_descriptors() -> Result<Given, BootError> {
     Ok(Given { netns: copy(io::stdin().as_fd())?, starter: copy(io::stdout().as_fd())? })
 }
 
-/// Leaves the starter's session and lets the starter go on. `false` in the process that has
-/// nothing left to do.
-pub(crate) fn detach() -> Result<bool, BootError> {
+/// Leaves the starter's session and cgroup and lets the starter go on. `false` in the process that
+/// has nothing left to do.
+pub(crate) fn detach(args: &Args) -> Result<bool, BootError> {
     setsid().map_err(BootError::Detach)?;
-    #[expect(unsafe_code, reason = "fork")]
-    // SAFETY: there is one thread.
-    let forked = unsafe { fork() }.map_err(BootError::Detach)?;
-    Ok(matches!(forked, ForkResult::Child))
+    let cgroup = args.layout.shim_cgroup(&args.id);
+    let cgroup = cgroup::make_unified(&cgroup).map_err(BootError::Cgroup)?;
+    let child = sys::fork_into(0, cgroup.as_ref().map(AsFd::as_fd)).map_err(BootError::Detach)?;
+    Ok(child.is_none())
 }
 
 /// Gets ready and says so, or says why not.
@@ -127,7 +128,7 @@ fn prepare(args: &Args, netns: &OwnedFd) -> Result<Shim, BootError> {
     let sandbox = args.layout.sandbox(&args.id);
     redirect(&sandbox)?;
     let cgroup = args.layout.shim_cgroup(&args.id);
-    cgroup::enter_apart(&cgroup, std::process::id()).map_err(BootError::Cgroup)?;
+    cgroup::enter_apart(&cgroup).map_err(BootError::Cgroup)?;
     enter_namespaces(args, netns).map_err(BootError::Namespaces)?;
     set_child_subreaper(true).map_err(BootError::Detach)?;
     let signals = take_signals().map_err(BootError::Signals)?;
@@ -206,7 +207,7 @@ fn bind(name: &str) -> io::Result<UnixListener> {
 /// A shim that failed to start leaves its cgroup and takes it along.
 fn leave_no_trace(args: &Args) {
     // What cannot be undone here is found by the daemon under the same names.
-    drop(cgroup::enter_apart("/", std::process::id()));
+    cgroup::leave(std::process::id());
     drop(cgroup::remove(&args.layout.shim_cgroup(&args.id)));
     drop(cgroup::remove_if_empty(&args.layout.cgroup(&args.id)));
 }

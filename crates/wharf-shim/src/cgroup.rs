@@ -1,12 +1,15 @@
 //! Control groups by name over every hierarchy of the host, version 1, 2 or both.
 //!
-//! The library that makes containers handles the hierarchies with resource controllers. This
-//! module handles what it leaves out: the hierarchies that only group processes (`name=systemd`
-//! and, on a hybrid host, the unified one), and finding, killing and removing whole groups. It
-//! keeps no state: a cgroup is its name.
+//! Making, entering, finding, killing and removing them; it keeps no state: a cgroup is its name.
+//!
+//! Moving a process between cgroups by `cgroup.procs` makes the kernel wait for all processors,
+//! which takes 10 to 20 ms. Two ways avoid that, and only they are used where it matters: a process
+//! is born into its unified cgroup ([`make_unified`]), and a process with one thread moves itself
+//! by writing `0` to `tasks` in version 1 ([`enter_alone`]).
 
 use std::{
     io::{self, BufRead},
+    os::fd::OwnedFd,
     sync::OnceLock,
 };
 
@@ -18,6 +21,8 @@ use fs_err as fs;
 struct Hierarchy {
     mount: Utf8PathBuf,
     kind: Kind,
+    /// The mount options: the controllers of version 1 are among them.
+    options: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +41,7 @@ enum Kind {
 #[derive(Debug, thiserror::Error)]
 #[error("{operation} {path}")]
 pub struct CgroupError {
-    /// What was tried: "enter cgroup".
+    /// What was tried: "make cgroup".
     pub operation: &'static str,
     /// The file or directory.
     pub path: Utf8PathBuf,
@@ -71,7 +76,8 @@ fn parse(mountinfo: impl Iterator<Item = String>) -> Vec<Hierarchy> {
         };
         // The same hierarchy can be mounted again, in a chroot for example; the first one counts.
         if mount.starts_with("/sys/fs/cgroup") && !found.iter().any(|h| h.mount == mount) {
-            found.push(Hierarchy { mount: Utf8PathBuf::from(mount), kind });
+            let (mount, options) = (Utf8PathBuf::from(mount), options.to_owned());
+            found.push(Hierarchy { mount, kind, options });
         }
     }
     found
@@ -111,41 +117,76 @@ pub fn counts_swap() -> bool {
         .any(|h| h.kind == Kind::Memory && h.mount.join("memory.memsw.limit_in_bytes").exists())
 }
 
-/// Makes the cgroup where it only groups processes, and in the memory hierarchy if asked, and
-/// moves the process there.
-fn enter_where(
-    cgroup: &str,
-    pid: u32,
-    is_wanted: impl Fn(Kind) -> bool,
-) -> Result<(), CgroupError> {
-    for hierarchy in hierarchies().iter().filter(|h| is_wanted(h.kind)) {
+/// Makes a cgroup's directory and those above it.
+pub(crate) fn make(directory: &Utf8Path) -> Result<(), CgroupError> {
+    match std::fs::create_dir(directory) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(_) => fs::create_dir_all(directory).map_err(failed("make cgroup", directory)),
+    }
+}
+
+/// Writes a file of a cgroup.
+pub(crate) fn write(path: &Utf8Path, value: &str) -> Result<(), CgroupError> {
+    fs::write(path, value).map_err(failed("write", path))
+}
+
+/// Makes the cgroup in the unified hierarchy and opens it; `None` if there is no such hierarchy.
+pub(crate) fn make_unified(cgroup: &str) -> Result<Option<OwnedFd>, CgroupError> {
+    let Some(unified) = hierarchies().iter().find(|h| h.kind == Kind::Unified) else {
+        return Ok(None);
+    };
+    let directory = unified.directory(cgroup);
+    make(&directory)?;
+    let opened = fs::File::open(&directory).map_err(failed("open cgroup", &directory))?;
+    Ok(Some(opened.into_parts().0.into()))
+}
+
+/// Moves this process, if it has one thread, into a cgroup of version 1.
+pub(crate) fn enter_alone(directory: &Utf8Path) -> Result<(), CgroupError> {
+    write(&directory.join("tasks"), "0")
+}
+
+/// For a shim, which is born into its unified cgroup: leaves the daemon's cgroups of version 1
+/// that matter, the one by which systemd finds processes and the one that counts memory.
+pub(crate) fn enter_apart(cgroup: &str) -> Result<(), CgroupError> {
+    for hierarchy in hierarchies().iter().filter(|h| matches!(h.kind, Kind::Named | Kind::Memory)) {
         let directory = hierarchy.directory(cgroup);
-        fs::create_dir_all(&directory).map_err(failed("make cgroup", &directory))?;
-        let procs = directory.join("cgroup.procs");
-        fs::write(&procs, pid.to_string()).map_err(failed("enter cgroup", &procs))?;
+        make(&directory)?;
+        enter_alone(&directory)?;
     }
     Ok(())
 }
 
-/// Moves a process into the cgroup in the hierarchies that only group processes. On a host with
-/// version 2 alone that is the one hierarchy there is.
-pub fn enter(cgroup: &str, pid: u32) -> Result<(), CgroupError> {
-    enter_where(cgroup, pid, |kind| matches!(kind, Kind::Named | Kind::Unified))
-}
-
-/// As [`enter`], and in the memory hierarchy: for a shim, which shall not count as part of the
-/// daemon that started it.
-pub fn enter_apart(cgroup: &str, pid: u32) -> Result<(), CgroupError> {
-    enter_where(cgroup, pid, |kind| kind != Kind::Controller)
-}
-
-/// Takes away the one device that the OCI library gives to every container and Docker does not:
-/// `/dev/net/tun`. Nothing where there is no device controller.
-pub fn forbid_tunnels(cgroup: &str) {
-    for hierarchy in hierarchies().iter().filter(|h| h.kind == Kind::Controller) {
-        // Only one of these hierarchies has the file.
-        drop(std::fs::write(hierarchy.directory(cgroup).join("devices.deny"), "c 10:200 rwm"));
+/// Back to the root of all hierarchies, in which nothing is limited; slow.
+pub(crate) fn leave(pid: u32) {
+    for hierarchy in hierarchies() {
+        // Where it never was there is nothing to leave.
+        drop(fs::write(hierarchy.mount.join("cgroup.procs"), pid.to_string()));
     }
+}
+
+/// The cgroup's directories in version 1 with their controllers, separated by commas.
+pub(crate) fn controller_directories(
+    cgroup: &str,
+) -> impl Iterator<Item = (&'static str, Utf8PathBuf)> {
+    let legacy = hierarchies().iter().filter(|h| h.kind != Kind::Unified);
+    legacy.map(move |h| (h.options.as_str(), h.directory(cgroup)))
+}
+
+/// In the unified hierarchy: all directories from the root to the cgroup, which is the leaf.
+pub(crate) fn unified_way(cgroup: &str) -> Vec<(Utf8PathBuf, bool)> {
+    let Some(unified) = hierarchies().iter().find(|h| h.kind == Kind::Unified) else {
+        return Vec::new();
+    };
+    let leaf = unified.directory(cgroup);
+    let mut way: Vec<Utf8PathBuf> = leaf
+        .ancestors()
+        .take_while(|directory| directory.starts_with(&unified.mount))
+        .map(Utf8Path::to_owned)
+        .collect();
+    way.reverse();
+    way.into_iter().map(|directory| (directory.clone(), directory == leaf)).collect()
 }
 
 /// How many processes of the cgroup the kernel has killed for want of memory.

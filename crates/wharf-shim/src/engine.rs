@@ -48,8 +48,6 @@ pub(crate) struct Engine {
     journal: Journal,
     slots: BTreeMap<u32, Slot>,
     next_slot: u32,
-    /// Ended children that are not known yet: a container's end can be seen before its start.
-    unclaimed: Vec<(Pid, WaitStatus)>,
     /// Cgroups that were busy when they should have been removed.
     leftovers: Vec<String>,
     closing: Option<ClientId>,
@@ -63,7 +61,6 @@ impl Engine {
             journal,
             slots: BTreeMap::new(),
             next_slot: 0,
-            unclaimed: Vec::new(),
             leftovers: Vec::new(),
             closing: None,
             words: Vec::new(),
@@ -119,23 +116,20 @@ impl Engine {
         }
     }
 
-    /// Signals a container's first process, or stops a start that is under way.
+    /// Signals a container's first process. While it is being started it can only be killed.
     pub(crate) fn signal(&mut self, name: &ContainerName, signal: Signal) -> Reply {
-        let slot = self.slots.values().find(|slot| slot.start.key.name == *name);
-        match (slot.map(|slot| (slot.stage, slot)), signal) {
-            (Some((Stage::Running(pid), _)), signal) => {
-                let posix = match signal {
-                    Signal::Term => Posix::SIGTERM,
-                    Signal::Kill => Posix::SIGKILL,
-                };
-                // It is our child: until we have waited for it, the number is its.
-                if let Err(error) = kill(pid, posix) {
+        if let Some(slot) = self.slots.values().find(|slot| slot.start.key.name == *name) {
+            let posix = match (slot.stage, signal) {
+                (_, Signal::Kill) => Some(Posix::SIGKILL),
+                (Stage::Running, Signal::Term) => Some(Posix::SIGTERM),
+                (Stage::Starting, Signal::Term) => None,
+            };
+            if let Some(posix) = posix {
+                if let Err(error) = kill(slot.pid, posix) {
                     return Reply::Refused { reason: format!("kill: {error}") };
                 }
                 self.note_signal(name, signal);
             }
-            (Some((Stage::Starting, slot)), Signal::Kill) => slot.abort(),
-            (Some((Stage::Starting, _)), Signal::Term) | (None, _) => {}
         }
         Reply::Container(self.table.containers.get(name).cloned().unwrap_or_default())
     }
@@ -191,60 +185,22 @@ impl Engine {
         }
     }
 
-    /// The child that makes a container has something to say.
+    /// A container that is being started has something to say.
     pub(crate) fn report(&mut self, number: u32) {
         let Some(slot) = self.slots.get_mut(&number) else { return };
-        let Some(Report::Started { pid, at }) = slot.read_report() else { return };
+        // A failure is dealt with when the process has ended, and with it all it had.
+        let Some(Report::Ready { at }) = slot.read_report() else { return };
         let waiting = std::mem::take(&mut slot.waiting);
         let key = slot.start.key.clone();
-        slot.stage = Stage::Running(Pid::from_raw(pid.cast_signed()));
+        let pid = slot.pid.as_raw().cast_unsigned();
+        slot.stage = Stage::Running;
         self.record(&Record::Started { key: key.clone(), at, pid });
         self.table.begin(&key, at, Some(pid));
         self.tell(&key, &waiting);
-        let pid = Pid::from_raw(pid.cast_signed());
-        if let Some(index) = self.unclaimed.iter().position(|(child, _)| *child == pid) {
-            let (_, status) = self.unclaimed.swap_remove(index);
-            self.ended(number, status);
-        }
     }
 
-    /// A child has ended: a container, the maker of one, or an orphan.
+    /// A child has ended: a container, or an orphan.
     pub(crate) fn reaped(&mut self, pid: Pid, status: WaitStatus) {
-        let find = |matches: &dyn Fn(&Slot) -> bool| {
-            self.slots.iter().find(|(_, slot)| matches(slot)).map(|(number, _)| *number)
-        };
-        if let Some(number) = find(&|slot| slot.helper == pid) {
-            self.report(number);
-            self.helper_ended(number);
-        } else if let Some(number) = find(&|slot| slot.stage == Stage::Running(pid)) {
-            self.ended(number, status);
-        } else if self.slots.values().any(|slot| slot.stage == Stage::Starting) {
-            self.unclaimed.push((pid, status));
-        }
-        if !self.slots.values().any(|slot| slot.stage == Stage::Starting) {
-            self.unclaimed.clear();
-        }
-        self.leftovers.retain(|cgroup| !cgroup::remove(cgroup).unwrap_or(true));
-        self.close_if_empty();
-    }
-
-    /// The maker is gone; if there is no container by now there will be none.
-    fn helper_ended(&mut self, number: u32) {
-        if self.slots.get(&number).is_none_or(|slot| slot.stage != Stage::Starting) {
-            return;
-        }
-        let Some(slot) = self.slots.remove(&number) else { return };
-        let (code, message) = slot.failure();
-        // A maker that was killed may have left half a container.
-        cgroup::kill(&slot.start.cgroup);
-        self.clear(&slot.start);
-        self.fail(&slot.start.key, &slot.waiting, code, message);
-    }
-
-    fn ended(&mut self, number: u32, status: WaitStatus) {
-        let Some(mut slot) = self.slots.remove(&number) else { return };
-        let now = SystemClock.now();
-        slot.drain(now);
         let code = match status {
             WaitStatus::Exited(_, code) => code,
             WaitStatus::Signaled(_, signal, _) => 128 + signal as i32,
@@ -253,23 +209,43 @@ impl Engine {
             | WaitStatus::Continued(_)
             | WaitStatus::StillAlive
             | WaitStatus::PtraceEvent(..)
-            | WaitStatus::PtraceSyscall(_) => 0,
+            | WaitStatus::PtraceSyscall(_) => return,
         };
-        let is_oom = code == 137 && cgroup::oom_kills(&slot.start.cgroup) > 0;
-        let cause = if is_oom { ExitCause::OutOfMemory } else { ExitCause::Exited };
-        let exit = Exit { code, at: now, cause, message: None };
-        self.record(&Record::Ended { key: slot.start.key.clone(), exit: exit.clone() });
-        self.table.end(&slot.start.key, exit);
-        self.words.push(Word::Hint);
-        self.clear(&slot.start);
+        let number = self.slots.iter().find(|(_, slot)| slot.pid == pid).map(|(n, _)| *n);
+        if let Some(number) = number {
+            self.report(number);
+            if let Some(slot) = self.slots.remove(&number) {
+                self.ended(slot, code);
+            }
+        }
+        self.leftovers.retain(|cgroup| !cgroup::remove(cgroup).unwrap_or(true));
+        self.close_if_empty();
     }
 
-    fn clear(&mut self, start: &Start) {
-        if !cgroup::remove(&start.cgroup).unwrap_or(true) {
-            self.leftovers.push(start.cgroup.clone());
+    fn ended(&mut self, mut slot: Slot, code: i32) {
+        let now = SystemClock.now();
+        slot.drain(now);
+        let is_oom = code == 137 && cgroup::oom_kills(&slot.start.cgroup) > 0;
+        match slot.stage {
+            Stage::Starting => {
+                let (code, message) = slot.failure(code);
+                self.fail(&slot.start.key, &slot.waiting, code, message);
+            }
+            Stage::Running => {
+                let cause = if is_oom { ExitCause::OutOfMemory } else { ExitCause::Exited };
+                let exit = Exit { code, at: now, cause, message: None };
+                self.record(&Record::Ended { key: slot.start.key.clone(), exit: exit.clone() });
+                self.table.end(&slot.start.key, exit);
+                self.words.push(Word::Hint);
+            }
         }
-        // It is removed before the next start too.
-        drop(std::fs::remove_dir_all(start.oci_state.join(start.key.name.as_str())));
+        self.clear(slot.start.cgroup);
+    }
+
+    fn clear(&mut self, cgroup: String) {
+        if !cgroup::remove(&cgroup).unwrap_or(true) {
+            self.leftovers.push(cgroup);
+        }
     }
 
     /// A start that came to nothing is a run all the same.

@@ -1,62 +1,42 @@
-//! What happens in the child that makes a container, up to the container's program running.
+//! What happens in the process that becomes a container's program.
 
 use std::{
     error::Error as _,
-    io::{self, PipeWriter},
-    os::fd::{AsRawFd, OwnedFd},
+    fs::File,
+    io::{self, PipeWriter, Write},
+    os::fd::OwnedFd,
 };
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use fs_err as fs;
-use jiff::Timestamp;
-use libcontainer::{
-    container::builder::ContainerBuilder, error::LibcontainerError, syscall::syscall::SyscallType,
-};
 use nix::{
     errno::Errno,
-    fcntl::{OFlag, OpenHow, ResolveFlag, openat2},
-    mount::{MsFlags, mount},
     sched::{CloneFlags, unshare},
     sys::{
-        stat::{Mode, mkdirat},
-        wait::waitpid,
+        signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask},
+        stat::{Mode, umask},
     },
-    unistd::Pid,
+    unistd::{dup2_stderr, dup2_stdin, dup2_stdout, setsid},
 };
-use oci_spec::runtime::Spec;
+use oci_spec::runtime::{Process, Spec};
 use wharf_model::clock::{Clock, SystemClock};
 
 use crate::{
-    cgroup::{self, CgroupError},
-    create::read_to_end,
-    execute::{Execute, ExecuteError},
-    protocol::{Rootfs, Start},
+    cgroup::CgroupError,
+    create::Report,
+    execute::{self, ExecuteError},
+    limits,
+    protocol::Start,
+    rootfs::{self, RootfsError},
+    sys,
 };
 
 /// A container that could not be started.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LaunchError {
-    /// Signals cannot be set to their defaults.
-    #[error("reset signals")]
-    Signals(#[source] Errno),
-    /// Its cgroup cannot be made.
-    #[error("prepare cgroup")]
-    Cgroup(#[source] CgroupError),
-    /// There can be no namespace for its mounts.
-    #[error("make mount namespace")]
-    Namespace(#[source] Errno),
-    /// A layer or the writable directory cannot be opened.
-    #[error("open {path}")]
-    Layer {
-        /// Which.
-        path: Utf8PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The layers cannot be put together.
-    #[error("mount root file system")]
-    Overlay(#[source] Errno),
+    /// The process cannot be made independent of the shim.
+    #[error("detach from the shim")]
+    Detach(#[source] Errno),
     /// The bundle has no readable `config.json`.
     #[error("read {path}")]
     Config {
@@ -66,36 +46,24 @@ pub(crate) enum LaunchError {
         #[source]
         source: oci_spec::OciSpecError,
     },
-    /// The working directory cannot be made.
-    #[error("make working directory {path}")]
-    WorkingDir {
-        /// Inside the container.
-        path: Utf8PathBuf,
-        /// Why.
-        #[source]
-        source: Errno,
-    },
-    /// What an earlier run left cannot be removed.
-    #[error("remove {path}")]
-    Leftover {
-        /// Which directory.
-        path: Utf8PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// There can be no pipe.
-    #[error("make pipe")]
-    Pipe(#[source] io::Error),
-    /// The OCI library failed.
-    #[error("create container")]
-    Create(#[source] LibcontainerError),
-    /// The library made something without a process.
-    #[error("container has no process")]
-    NoProcess,
-    /// The program cannot be executed.
+    /// `config.json` lacks something.
+    #[error("config.json has no {0}")]
+    Incomplete(&'static str),
+    /// Its cgroups cannot be made.
+    #[error("enter cgroup")]
+    Cgroup(#[source] CgroupError),
+    /// There can be no namespace for its cgroups.
+    #[error("make cgroup namespace")]
+    Namespace(#[source] Errno),
+    /// Its files cannot be put in place.
     #[error(transparent)]
-    Execute(ExecuteError),
+    Rootfs(#[from] RootfsError),
+    /// Its standard descriptors cannot be put in place.
+    #[error("set up standard input and output")]
+    Descriptors(#[source] Errno),
+    /// Rights cannot be given up, or the program cannot be executed.
+    #[error(transparent)]
+    Execute(#[from] ExecuteError),
 }
 
 impl LaunchError {
@@ -103,29 +71,25 @@ impl LaunchError {
     pub(crate) fn exit_code(&self) -> i32 {
         match self {
             Self::Execute(error) => error.exit_code(),
-            Self::Signals(_)
+            Self::Detach(_)
+            | Self::Config { .. }
+            | Self::Incomplete(_)
             | Self::Cgroup(_)
             | Self::Namespace(_)
-            | Self::Layer { .. }
-            | Self::Overlay(_)
-            | Self::Config { .. }
-            | Self::WorkingDir { .. }
-            | Self::Leftover { .. }
-            | Self::Pipe(_)
-            | Self::Create(_)
-            | Self::NoProcess => 128,
+            | Self::Rootfs(_)
+            | Self::Descriptors(_) => 128,
         }
     }
 
-    /// One line with all causes. The library repeats itself; so does not this.
+    /// One line with all causes, for the user: errors of the kernel in its words only.
     pub(crate) fn to_user(&self) -> String {
         let mut text = self.to_string();
         let mut cause = self.source();
         while let Some(error) = cause {
-            let next = error.to_string();
-            if !text.contains(&next) {
-                text.push_str(": ");
-                text.push_str(&next);
+            text.push_str(": ");
+            match error.downcast_ref::<Errno>() {
+                Some(errno) => text.push_str(errno.desc()),
+                None => text.push_str(&error.to_string()),
             }
             cause = error.source();
         }
@@ -133,120 +97,89 @@ impl LaunchError {
     }
 }
 
-/// Makes the container and starts its program; returns its first process and when it was let go.
+/// Becomes the container's program: returns only if that fails. `report` is told when all but the
+/// last step is done, and is closed by that step.
 pub(crate) fn launch(
     start: &Start,
+    report: PipeWriter,
     stdout: OwnedFd,
     stderr: OwnedFd,
-) -> Result<(u32, Timestamp), LaunchError> {
-    cgroup::enter(&start.cgroup, std::process::id()).map_err(LaunchError::Cgroup)?;
-    unshare(CloneFlags::CLONE_NEWNS).map_err(LaunchError::Namespace)?;
-    let flags = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-    mount(None::<&str>, "/", None::<&str>, flags, None::<&str>).map_err(LaunchError::Namespace)?;
-    let target = start.bundle.join("rootfs");
-    mount_rootfs(&start.rootfs, &target)?;
-    ensure_working_dir(&start.bundle, &target)?;
-
-    let name = start.key.name.as_str();
-    let state = start.oci_state.join(name);
-    remove_leftover(&state)?;
-    let (failure, failure_writer) = io::pipe().map_err(LaunchError::Pipe)?;
-    let executor = Execute::reporting_to(failure_writer.as_raw_fd());
-    let mut container = ContainerBuilder::new(name.to_owned(), SyscallType::default())
-        .with_root_path(&start.oci_state)
-        .map_err(LaunchError::Create)?
-        .with_executor(executor)
-        .with_stdout(stdout)
-        .with_stderr(stderr)
-        .as_init(&start.bundle)
-        .with_systemd(false)
-        .with_detach(true)
-        .build()
-        .map_err(LaunchError::Create)?;
-    let pid = container.pid().ok_or(LaunchError::NoProcess)?;
-    cgroup::forbid_tunnels(&start.cgroup);
-    let at = SystemClock.now();
-    container.start().map_err(LaunchError::Create)?;
-    await_execution(failure, failure_writer, pid.as_raw())?;
-    Ok((u32::try_from(pid.as_raw()).map_err(|_| LaunchError::NoProcess)?, at))
-}
-
-/// The write end closes without a word when the program is executed, in the container and here.
-fn await_execution(
-    failure: io::PipeReader,
-    writer: PipeWriter,
-    pid: i32,
-) -> Result<(), LaunchError> {
-    drop(writer);
-    let word = read_to_end(failure).map_err(LaunchError::Pipe)?;
-    match ExecuteError::from_bytes(&word) {
-        None => Ok(()),
-        Some(error) => {
-            // So that its cgroup is empty when the failure is known.
-            let _status = waitpid(Pid::from_raw(pid), None);
-            Err(LaunchError::Execute(error))
-        }
-    }
-}
-
-/// Mounts the layers. They are named by descriptors: paths could be too many for one page, which
-/// is what the kernel takes, and could hold separators.
-fn mount_rootfs(rootfs: &Rootfs, target: &Utf8Path) -> Result<(), LaunchError> {
-    let open = |path: &Utf8PathBuf| {
-        let file = fs::OpenOptions::new().read(true).open(path);
-        file.map_err(|source| LaunchError::Layer { path: path.clone(), source })
+) -> (LaunchError, Option<File>) {
+    let furnished = furnish(start, &stdout, &stderr);
+    drop((stdout, stderr));
+    let (process, filter) = match furnished {
+        Ok(found) => found,
+        Err(error) => return (error, Some(File::from(OwnedFd::from(report)))),
     };
-    let lower: Result<Vec<fs::File>, LaunchError> = rootfs.lower.iter().map(open).collect();
-    let lower = lower?;
-    let (upper, work) = (open(&rootfs.upper)?, open(&rootfs.work)?);
-    let name = |file: &fs::File| format!("/proc/self/fd/{}", file.as_raw_fd());
-    let options = format!(
-        "lowerdir={},upperdir={},workdir={}",
-        lower.iter().map(name).collect::<Vec<_>>().join(":"),
-        name(&upper),
-        name(&work),
-    );
-    // Where nothing controls the use of device files, there are none.
-    let flags = if cgroup::is_unified() { MsFlags::MS_NODEV } else { MsFlags::empty() };
-    mount(Some("overlay"), target.as_std_path(), Some("overlay"), flags, Some(options.as_str()))
-        .map_err(LaunchError::Overlay)
+    let mut report = match sys::keep_only(report.into()) {
+        Ok(report) => File::from(report),
+        Err(error) => return (LaunchError::Descriptors(error), None),
+    };
+    let failure = if let Err(error) = execute::humble(&process) {
+        error
+    } else {
+        // If the shim is gone nobody needs to know.
+        let _unheard = Report::Ready { at: SystemClock.now() }.write_to(&mut report);
+        execute::become_program(&process, &filter)
+    };
+    (failure.into(), Some(report))
 }
 
-/// Makes the working directory as containerd does, following the image's links inside its root.
-fn ensure_working_dir(bundle: &Utf8Path, rootfs: &Utf8Path) -> Result<(), LaunchError> {
-    let path = bundle.join("config.json");
+/// Everything that needs the host: cgroups, mounts, files of the bundle.
+fn furnish(
+    start: &Start,
+    stdout: &OwnedFd,
+    stderr: &OwnedFd,
+) -> Result<(Process, Vec<u8>), LaunchError> {
+    detach().map_err(LaunchError::Detach)?;
+    let path = start.bundle.join("config.json");
     let spec = Spec::load(&path).map_err(|source| LaunchError::Config { path, source })?;
-    let Some(cwd) = spec.process().as_ref().and_then(|p| Utf8Path::from_path(p.cwd())) else {
-        return Ok(());
-    };
-    let failed = |source| LaunchError::WorkingDir { path: cwd.to_owned(), source };
-    let root = fs::File::open(rootfs)
-        .map_err(|source| LaunchError::Layer { path: rootfs.to_owned(), source })?;
-    let open = |path: &Utf8Path| {
-        let how = OpenHow::new()
-            .flags(OFlag::O_PATH | OFlag::O_CLOEXEC | OFlag::O_DIRECTORY)
-            .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
-        openat2(&root, path.as_std_path(), how)
-    };
-    if open(cwd).is_ok() {
-        return Ok(());
+    let filter = fs::read(start.bundle.join("seccomp.bpf")).map_err(ExecuteError::NoFilter)?;
+    let process = spec.process().clone().ok_or(LaunchError::Incomplete("process"))?;
+    let linux = spec.linux().as_ref().ok_or(LaunchError::Incomplete("linux"))?;
+    let resources = linux.resources().as_ref().ok_or(LaunchError::Incomplete("resources"))?;
+    limits::enter(&start.cgroup, resources).map_err(LaunchError::Cgroup)?;
+    unshare(CloneFlags::CLONE_NEWCGROUP).map_err(LaunchError::Namespace)?;
+    rootfs::enter(&start.bundle, &start.rootfs, &spec)?;
+    redirect(stdout, stderr).map_err(LaunchError::Descriptors)?;
+    Ok((process, filter))
+}
+
+/// Session, keys and signals as a program expects to find them: the signal mask and ignored
+/// signals would survive `execve`.
+fn detach() -> Result<(), Errno> {
+    setsid()?;
+    match sys::join_new_keyring() {
+        // A kernel without keys has none to hide.
+        Ok(()) | Err(Errno::ENOSYS) => {}
+        Err(error) => return Err(error),
     }
-    let mut parent = Utf8PathBuf::from("/");
-    for part in cwd.components().filter(|part| *part != camino::Utf8Component::RootDir) {
-        let directory = open(&parent).map_err(failed)?;
-        match mkdirat(&directory, part.as_str(), Mode::from_bits_truncate(0o755)) {
-            Ok(()) | Err(Errno::EEXIST) => {}
-            Err(error) => return Err(failed(error)),
-        }
-        parent.push(part);
-    }
+    umask(Mode::empty());
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
+    #[expect(unsafe_code, reason = "signal dispositions")]
+    // SAFETY: the default action has no handler that could be unsound.
+    unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }?;
     Ok(())
 }
 
-fn remove_leftover(path: &Utf8Path) -> Result<(), LaunchError> {
-    match fs::remove_dir_all(path) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(source) => Err(LaunchError::Leftover { path: path.to_owned(), source }),
+/// Inside the new root: the null device is the container's own.
+fn redirect(stdout: &OwnedFd, stderr: &OwnedFd) -> Result<(), Errno> {
+    let null = File::open("/dev/null").map_err(|error| errno(&error))?;
+    dup2_stdin(&null)?;
+    dup2_stdout(stdout)?;
+    dup2_stderr(stderr)?;
+    umask(Mode::from_bits_truncate(0o022));
+    Ok(())
+}
+
+fn errno(error: &io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
+}
+
+impl Report {
+    pub(crate) fn write_to(&self, pipe: &mut File) -> io::Result<()> {
+        let mut line = serde_json::to_vec(self)?;
+        line.push(b'\n');
+        pipe.write_all(&line)
     }
 }

@@ -15,10 +15,14 @@ mod boot;
 mod create;
 mod engine;
 mod execute;
+mod inside;
 mod launch;
+mod limits;
 mod log_writer;
+mod rootfs;
 mod server;
 mod slot;
+mod sys;
 
 use std::{
     error::Error,
@@ -51,7 +55,14 @@ fn run(args: impl Iterator<Item = OsString>) -> Result<(), Box<dyn Error>> {
             return Err(error.into());
         }
     };
-    if boot::detach()? {
+    let is_shim = match boot::detach(&args) {
+        Ok(is_shim) => is_shim,
+        Err(error) => {
+            given.tell_starter(&chain(&error));
+            return Err(error.into());
+        }
+    };
+    if is_shim {
         let shim = boot::boot(&args, given)?;
         server::Server::new(shim).run()?;
     }

@@ -63,13 +63,12 @@ pub struct Start {
     /// Which start of which container.
     #[serde(flatten)]
     pub key: RunKey,
-    /// The bundle: a directory with `config.json` and an empty `rootfs`.
+    /// The bundle: a directory with `config.json` (OCI), `seccomp.bpf` (the compiled filter) and
+    /// an empty `rootfs`.
     pub bundle: Utf8PathBuf,
-    /// Where the OCI library keeps its own state; a directory of the group.
-    pub oci_state: Utf8PathBuf,
     /// The log file; its directory exists.
     pub log: Utf8PathBuf,
-    /// The container's cgroup, the same as in `config.json`.
+    /// The container's cgroup.
     pub cgroup: String,
     /// What is mounted on `rootfs`.
     pub rootfs: Rootfs,
@@ -212,7 +211,6 @@ mod tests {
                 start: 2,
             },
             bundle: "/b".into(),
-            oci_state: "/o".into(),
             log: "/l".into(),
             cgroup: "/c".into(),
             rootfs: Rootfs { lower: vec!["/1".into()], upper: "/u".into(), work: "/w".into() },
@@ -221,7 +219,7 @@ mod tests {
         let request = Request { version: 1, operation: Operation::Start(Box::new(start)) };
         assert_eq!(
             serde_json::to_string(&request).unwrap(),
-            r#"{"version":1,"operation":{"start":{"name":"web","revision":3,"start":2,"bundle":"/b","oci_state":"/o","log":"/l","cgroup":"/c","rootfs":{"lower":["/1"],"upper":"/u","work":"/w"}}}}"#
+            r#"{"version":1,"operation":{"start":{"name":"web","revision":3,"start":2,"bundle":"/b","log":"/l","cgroup":"/c","rootfs":{"lower":["/1"],"upper":"/u","work":"/w"}}}}"#
         );
     }
 }

@@ -1,4 +1,4 @@
-//! One container under way: from the moment its maker is forked until it has ended.
+//! One container under way: from the moment its first process is forked until it has ended.
 
 use std::{
     fs::File,
@@ -7,13 +7,9 @@ use std::{
 };
 
 use jiff::Timestamp;
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
+use nix::unistd::Pid;
 
 use crate::{
-    cgroup,
     create::{Attempt, Report, read_report},
     cri::Stream,
     engine::ClientId,
@@ -27,10 +23,10 @@ const CHUNK: usize = 16 << 10;
 /// How far it has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// Its maker is at work, or has failed and is about to end.
+    /// Its first process prepares itself, or has failed to and is about to end.
     Starting,
-    /// This is its first process.
-    Running(Pid),
+    /// Its first process has become its program.
+    Running,
 }
 
 /// One container under way.
@@ -38,7 +34,8 @@ pub(crate) enum Stage {
 pub(crate) struct Slot {
     pub(crate) start: Start,
     pub(crate) stage: Stage,
-    pub(crate) helper: Pid,
+    /// Its first process: our child, so the number is its until we have waited for it.
+    pub(crate) pid: Pid,
     /// Clients that want to know when it has started.
     pub(crate) waiting: Vec<ClientId>,
     report: Option<File>,
@@ -53,7 +50,7 @@ impl Slot {
         Self {
             start,
             stage: Stage::Starting,
-            helper: attempt.helper,
+            pid: attempt.pid,
             waiting: vec![client],
             report: Some(attempt.report),
             said: Vec::new(),
@@ -63,7 +60,7 @@ impl Slot {
         }
     }
 
-    /// Where the maker's report comes from, until it is complete.
+    /// Where reports come from, until there will be no other.
     pub(crate) fn report_fd(&self) -> Option<BorrowedFd<'_>> {
         self.report.as_ref().map(AsFd::as_fd)
     }
@@ -76,7 +73,7 @@ impl Slot {
         }
     }
 
-    /// The maker's report once it is complete, unless it was taken before.
+    /// The last report once there will be no other, unless it was taken before.
     pub(crate) fn read_report(&mut self) -> Option<Report> {
         let mut pipe = self.report.as_ref()?;
         match pipe.read_to_end(&mut self.said) {
@@ -89,20 +86,13 @@ impl Slot {
     }
 
     /// Why there is no container.
-    pub(crate) fn failure(&self) -> (i32, String) {
+    pub(crate) fn failure(&self, code: i32) -> (i32, String) {
         match read_report(&self.said) {
             Some(Report::Failed { code, message }) => (code, message),
-            Some(Report::Started { .. }) | None => {
-                (128, "interrupted while being started".to_owned())
+            Some(Report::Ready { .. }) | None => {
+                (128, format!("ended with code {code} while being started"))
             }
         }
-    }
-
-    /// Ends a start that is under way.
-    pub(crate) fn abort(&self) {
-        // It is our child: until we have waited for it, the number is its.
-        let _gone = kill(self.helper, Signal::SIGKILL);
-        cgroup::kill(&self.start.cgroup);
     }
 
     /// Copies what there is, up to a limit; whether there may be more.

@@ -17,8 +17,8 @@ const CPU_QUOTA_MIN: i64 = 1_000;
 /// Processes and threads in one container; a fork bomb shall not take the host's.
 const PIDS_MAX: i64 = 4_096;
 
-/// Requests become weight, limits become caps. No devices but the harmless ones that the
-/// library adds to every container.
+/// Requests become weight, limits become caps. No devices but the harmless ones that the shim
+/// gives to every container.
 pub(super) fn resources(resources: Resources) -> Result<LinuxResources, OciSpecError> {
     let weight = u64::from(resources.requests.cpu_millis) * 1024 / 1000;
     let quota = i64::from(resources.limits.cpu_millis) * i64::try_from(CPU_PERIOD).unwrap_or(0);

@@ -3,17 +3,23 @@
 //! The profile `seccomp.json` is that of containers/common (Apache-2.0), which Podman and CRI-O
 //! ship, narrowed to Docker's where it was wider (namespaces, mounts, keyrings, `AF_VSOCK`) and
 //! with the harmless system calls of newer kernels. It is data; here its conditions on
-//! architecture and capabilities are decided, which leaves a filter in the form of the OCI
-//! runtime specification.
+//! architecture and capabilities are decided and the rest is compiled, once in the life of the
+//! daemon: it takes longer than all other work on a container together.
 
-use std::{collections::HashSet, sync::OnceLock};
+use std::{
+    collections::HashSet,
+    io::{self, Read, Seek},
+    sync::OnceLock,
+};
 
-use oci_spec::{
-    OciSpecError,
-    runtime::{
-        Arch, LinuxSeccomp, LinuxSeccompAction, LinuxSeccompArg, LinuxSeccompBuilder, LinuxSyscall,
-        LinuxSyscallBuilder,
-    },
+use fs_err as fs;
+use libseccomp::{
+    ScmpAction, ScmpArch, ScmpArgCompare, ScmpCompareOp, ScmpFilterContext, ScmpSyscall,
+    error::SeccompError,
+};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use oci_spec::runtime::{
+    Arch, LinuxSeccompAction as Action, LinuxSeccompArg, LinuxSeccompOperator as Operator,
 };
 use serde::Deserialize;
 
@@ -30,15 +36,21 @@ pub enum ProfileError {
     /// It knows nothing about this machine.
     #[error("profile has no architecture {0}")]
     Architecture(&'static str),
-    /// A rule is not valid.
-    #[error("build filter")]
-    Build(#[source] OciSpecError),
+    /// It has something that this module does not know.
+    #[error("profile has unknown {0}")]
+    Unknown(String),
+    /// The compiler refuses it.
+    #[error("compile filter")]
+    Compile(#[source] SeccompError),
+    /// The compiled filter cannot be had.
+    #[error("read compiled filter")]
+    Export(#[source] io::Error),
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Profile {
-    default_action: LinuxSeccompAction,
+    default_action: Action,
     default_errno_ret: Option<u32>,
     arch_map: Vec<ArchMap>,
     syscalls: Vec<Rule>,
@@ -56,7 +68,7 @@ struct ArchMap {
 #[serde(rename_all = "camelCase")]
 struct Rule {
     names: Vec<String>,
-    action: LinuxSeccompAction,
+    action: Action,
     errno_ret: Option<u32>,
     #[serde(default)]
     args: Option<Vec<LinuxSeccompArg>>,
@@ -74,7 +86,7 @@ struct Condition {
     caps: Vec<String>,
 }
 
-/// The architecture's names in the profile: for conditions (Go's) and for filters.
+/// The architecture's names: in conditions (Go's) and in the profile's table.
 fn machine() -> Result<(&'static str, Arch), ProfileError> {
     match std::env::consts::ARCH {
         "x86_64" => Ok(("amd64", Arch::ScmpArchX86_64)),
@@ -83,84 +95,146 @@ fn machine() -> Result<(&'static str, Arch), ProfileError> {
     }
 }
 
-/// The filter for containers with these capabilities, built once.
-pub(super) fn filter(caps: &[&str]) -> Result<LinuxSeccomp, BundleError> {
-    static BUILT: OnceLock<(Vec<String>, LinuxSeccomp)> = OnceLock::new();
-    if let Some((for_caps, filter)) = BUILT.get()
-        && for_caps == caps
-    {
-        return Ok(filter.clone());
+/// The compiled filter for containers with these capabilities: what `seccomp(2)` takes.
+pub(super) fn filter(caps: &[&str]) -> Result<&'static [u8], BundleError> {
+    static COMPILED: OnceLock<Vec<u8>> = OnceLock::new();
+    if let Some(filter) = COMPILED.get() {
+        return Ok(filter);
     }
-    let filter = build(caps).map_err(BundleError::Seccomp)?;
-    let names = caps.iter().map(|cap| (*cap).to_owned()).collect();
-    // Another thread may have been faster; the result is the same.
-    drop(BUILT.set((names, filter.clone())));
-    Ok(filter)
+    let filter = select(caps).and_then(|(profile, rules)| compile(&profile, &rules));
+    let filter = filter.map_err(BundleError::Seccomp)?;
+    // All containers of a host have the same capabilities. Another thread may have been faster.
+    Ok(COMPILED.get_or_init(|| filter))
 }
 
-fn build(caps: &[&str]) -> Result<LinuxSeccomp, ProfileError> {
-    let profile: Profile = serde_json::from_str(PROFILE).map_err(ProfileError::Parse)?;
-    let (go_arch, arch) = machine()?;
-    let mut architectures = vec![arch];
-    let map = profile.arch_map.iter().find(|map| map.architecture == arch);
-    architectures.extend(map.iter().flat_map(|map| &map.sub_architectures));
+/// The profile and those of its rules that apply here.
+fn select(caps: &[&str]) -> Result<(Profile, Vec<Rule>), ProfileError> {
+    let mut profile: Profile = serde_json::from_str(PROFILE).map_err(ProfileError::Parse)?;
+    let (go_arch, _) = machine()?;
     let caps: HashSet<&str> = caps.iter().copied().collect();
-    let applies = |rule: &&Rule| {
+    let mut rules = std::mem::take(&mut profile.syscalls);
+    rules.retain(|rule| {
         let has_arch = |condition: &Condition| condition.arches.iter().any(|a| a == go_arch);
         let has = |cap: &String| caps.contains(cap.as_str());
         (rule.includes.arches.is_empty() || has_arch(&rule.includes))
             && rule.includes.caps.iter().all(has)
             && !has_arch(&rule.excludes)
             && !rule.excludes.caps.iter().any(has)
-    };
-    let syscalls: Result<Vec<LinuxSyscall>, OciSpecError> =
-        profile.syscalls.iter().filter(applies).map(translate).collect();
-    let mut filter = LinuxSeccompBuilder::default()
-        .default_action(profile.default_action)
-        .architectures(architectures)
-        .syscalls(syscalls.map_err(ProfileError::Build)?)
-        .build()
-        .map_err(ProfileError::Build)?;
-    filter.set_default_errno_ret(profile.default_errno_ret);
-    Ok(filter)
+    });
+    Ok((profile, rules))
 }
 
-fn translate(rule: &Rule) -> Result<LinuxSyscall, OciSpecError> {
-    let mut syscall =
-        LinuxSyscallBuilder::default().names(rule.names.clone()).action(rule.action).build()?;
-    syscall.set_errno_ret(rule.errno_ret);
-    syscall.set_args(rule.args.clone().filter(|args| !args.is_empty()));
-    Ok(syscall)
+fn compile(profile: &Profile, rules: &[Rule]) -> Result<Vec<u8>, ProfileError> {
+    let default = action(profile.default_action, profile.default_errno_ret)?;
+    let mut context = ScmpFilterContext::new(default).map_err(ProfileError::Compile)?;
+    let (_, native) = machine()?;
+    let map = profile.arch_map.iter().find(|map| map.architecture == native);
+    for arch in map.iter().flat_map(|map| &map.sub_architectures).chain([&native]) {
+        context.add_arch(architecture(*arch)?).map_err(ProfileError::Compile)?;
+    }
+    // A tree of comparisons and not a list: the filter runs at every system call.
+    context.set_ctl_optimize(2).map_err(ProfileError::Compile)?;
+    for rule in rules {
+        let action = action(rule.action, rule.errno_ret)?;
+        let conditions: Vec<ScmpArgCompare> = rule.args.iter().flatten().map(comparison).collect();
+        // A name that the compiler does not know is a system call it cannot tell from others:
+        // the default applies. A rule that says the default says nothing.
+        let known = rule.names.iter().filter_map(|name| ScmpSyscall::from_name(name).ok());
+        for syscall in known.filter(|_| action != default) {
+            context
+                .add_rule_conditional(action, syscall, &conditions)
+                .map_err(ProfileError::Compile)?;
+        }
+    }
+    export(&context)
+}
+
+fn export(context: &ScmpFilterContext) -> Result<Vec<u8>, ProfileError> {
+    let failed = ProfileError::Export;
+    let memory = memfd_create("seccomp", MFdFlags::MFD_CLOEXEC).map_err(|e| failed(e.into()))?;
+    context.export_bpf(&memory).map_err(ProfileError::Compile)?;
+    let mut file = fs::File::from_parts(memory.into(), "compiled filter");
+    file.rewind().map_err(failed)?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
+}
+
+fn architecture(arch: Arch) -> Result<ScmpArch, ProfileError> {
+    match arch {
+        Arch::ScmpArchX86_64 => Ok(ScmpArch::X8664),
+        Arch::ScmpArchX86 => Ok(ScmpArch::X86),
+        Arch::ScmpArchX32 => Ok(ScmpArch::X32),
+        Arch::ScmpArchAarch64 => Ok(ScmpArch::Aarch64),
+        Arch::ScmpArchArm => Ok(ScmpArch::Arm),
+        other => Err(ProfileError::Unknown(format!("architecture {other:?}"))),
+    }
+}
+
+fn action(action: Action, errno: Option<u32>) -> Result<ScmpAction, ProfileError> {
+    match action {
+        Action::ScmpActAllow => Ok(ScmpAction::Allow),
+        Action::ScmpActErrno => {
+            let errno = errno.and_then(|errno| i32::try_from(errno).ok());
+            Ok(ScmpAction::Errno(errno.unwrap_or(nix::libc::EPERM)))
+        }
+        other => Err(ProfileError::Unknown(format!("action {other}"))),
+    }
+}
+
+fn comparison(arg: &LinuxSeccompArg) -> ScmpArgCompare {
+    let (operator, value) = match arg.op() {
+        Operator::ScmpCmpNe => (ScmpCompareOp::NotEqual, arg.value()),
+        Operator::ScmpCmpLt => (ScmpCompareOp::Less, arg.value()),
+        Operator::ScmpCmpLe => (ScmpCompareOp::LessOrEqual, arg.value()),
+        Operator::ScmpCmpEq => (ScmpCompareOp::Equal, arg.value()),
+        Operator::ScmpCmpGe => (ScmpCompareOp::GreaterEqual, arg.value()),
+        Operator::ScmpCmpGt => (ScmpCompareOp::Greater, arg.value()),
+        // The first value is the mask, the second what must remain.
+        Operator::ScmpCmpMaskedEq => {
+            (ScmpCompareOp::MaskedEqual(arg.value()), arg.value_two().unwrap_or(0))
+        }
+    };
+    let index = u32::try_from(arg.index()).unwrap_or(u32::MAX);
+    ScmpArgCompare::new(index, operator, value)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn allowed(filter: &LinuxSeccomp) -> HashSet<&str> {
-        let rules = filter.syscalls().iter().flatten();
+    fn allowed(caps: &[&str]) -> HashSet<String> {
+        let (_, rules) = select(caps).unwrap();
         rules
-            .filter(|rule| rule.action() == LinuxSeccompAction::ScmpActAllow)
-            .flat_map(|rule| rule.names().iter().map(String::as_str))
+            .into_iter()
+            .filter(|rule| rule.action == Action::ScmpActAllow)
+            .flat_map(|rule| rule.names)
             .collect()
     }
 
     #[test]
     fn what_is_not_allowed_fails() {
-        let filter = build(&["CAP_SYS_CHROOT"]).unwrap();
-        assert_eq!(filter.default_action(), LinuxSeccompAction::ScmpActErrno);
-        let allowed = allowed(&filter);
-        for name in ["read", "write", "execve", "clone", "chroot", "futex"] {
+        let allowed = allowed(&["CAP_SYS_CHROOT"]);
+        for name in ["read", "write", "execve", "clone", "chroot", "futex", "socket"] {
             assert!(allowed.contains(name), "{name}");
         }
-        for name in ["bpf", "init_module", "kexec_load", "mount", "unshare", "clone3"] {
+        for name in ["bpf", "init_module", "kexec_load", "mount", "unshare", "clone3", "keyctl"] {
             assert!(!allowed.contains(name), "{name}");
         }
     }
 
     #[test]
     fn capabilities_open_what_they_are_for() {
-        assert!(!allowed(&build(&[]).unwrap()).contains("chroot"));
-        assert!(allowed(&build(&["CAP_SYS_ADMIN"]).unwrap()).contains("bpf"));
+        assert!(!allowed(&[]).contains("chroot"));
+        assert!(allowed(&["CAP_SYS_ADMIN"]).contains("bpf"));
+    }
+
+    #[test]
+    fn the_profile_compiles_for_this_machine() {
+        let (profile, rules) = select(&["CAP_SYS_CHROOT"]).unwrap();
+        let filter = compile(&profile, &rules).unwrap();
+        assert_eq!(filter.len() % 8, 0);
+        let instructions = filter.len() / 8;
+        assert!((500..4096).contains(&instructions), "{instructions} instructions");
     }
 }

@@ -18,7 +18,7 @@ use oci_spec::{
 use wharf_model::spec::{ContainerSpec, Resources};
 use wharf_shim::cgroup;
 
-use super::{BundleError, BundlePlan, limits, seccomp, users::User};
+use super::{BundleError, BundlePlan, limits, users::User};
 
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const CGROUP_MOUNT: &str = "/sys/fs/cgroup";
@@ -44,6 +44,16 @@ const CAPABILITIES: [(Capability, &str); 14] = [
     (Capability::AuditWrite, "CAP_AUDIT_WRITE"),
 ];
 
+fn capabilities() -> impl Iterator<Item = (Capability, &'static str)> {
+    let may_make_devices = !cgroup::is_unified();
+    CAPABILITIES.into_iter().filter(move |(c, _)| may_make_devices || *c != Capability::Mknod)
+}
+
+/// The capabilities that containers have, by their names in profiles.
+pub(super) fn capability_names() -> Vec<&'static str> {
+    capabilities().map(|(_, name)| name).collect()
+}
+
 /// The command line: the specification's, or else the image's entry point and command.
 pub(super) fn args(container: &ContainerSpec, config: Option<&Config>) -> Vec<String> {
     if !container.command.is_empty() {
@@ -60,23 +70,15 @@ pub(super) fn build(
     args: Vec<String>,
     user: &User,
 ) -> Result<Spec, BundleError> {
-    let caps: Vec<(Capability, &str)> = CAPABILITIES
-        .into_iter()
-        .filter(|(cap, _)| *cap != Capability::Mknod || !cgroup::is_unified())
-        .collect();
-    let names: Vec<&str> = caps.iter().map(|(_, name)| *name).collect();
-    let filter = seccomp::filter(&names)?;
-    let caps: Capabilities = caps.into_iter().map(|(cap, _)| cap).collect();
+    let caps: Capabilities = capabilities().map(|(capability, _)| capability).collect();
     let failed = |source| BundleError::Spec { container: plan.container.name.to_string(), source };
     let assemble = || {
-        let mut linux = linux(plan)?;
-        linux.set_seccomp(Some(filter));
         let mut spec = SpecBuilder::default()
             .version("1.0.2")
             .root(RootBuilder::default().path("rootfs").readonly(false).build()?)
             .process(process(plan, args, user, caps)?)
             .mounts(mounts(plan)?)
-            .linux(linux)
+            .linux(linux(plan)?)
             .build()?;
         // The builder's default is a name of its own.
         spec.set_hostname(None);
@@ -158,7 +160,7 @@ fn linux(plan: &BundlePlan<'_>) -> Result<Linux, OciSpecError> {
         .build()
 }
 
-/// The library's list is older than what containerd and Docker hide by now.
+/// The list of `oci-spec` is older than what containerd and Docker hide by now.
 fn masked_paths() -> Vec<String> {
     let mut paths = get_default_maskedpaths();
     for path in ["/proc/interrupts", "/sys/devices/virtual/powercap"] {
@@ -200,9 +202,8 @@ fn mounts(plan: &BundlePlan<'_>) -> Result<Vec<Mount>, OciSpecError> {
     Ok(mounts)
 }
 
-/// The container's own cgroups, read-only. The library would mount all hierarchies of version 1,
-/// and writable; so here it gets binds of those with limits to read. Their parent directory is
-/// made read-only with the other [`readonly_paths`].
+/// The container's own cgroups, read-only: the one of version 2, or binds of those of version 1
+/// with limits to read. Their parent directory is made read-only with the [`readonly_paths`].
 fn cgroup_mounts(plan: &BundlePlan<'_>) -> Result<Vec<Mount>, OciSpecError> {
     let cgroup = plan.layout.container_cgroup(plan.id, &plan.container.name);
     let directories = cgroup::limit_directories(&cgroup);

@@ -7,6 +7,7 @@ mod fixture;
 mod isolation;
 mod lifecycle;
 mod limits;
+mod measure;
 mod output;
 mod survival;
 
@@ -35,6 +36,11 @@ fn main() -> ExitCode {
         .collect();
     if words.iter().any(|word| word == "--list") {
         chosen.iter().for_each(|(name, _)| println!("{name}: test"));
+        return ExitCode::SUCCESS;
+    }
+    if words.iter().any(|word| word == "--measure") {
+        measure::measure();
+        fixture::remove_image();
         return ExitCode::SUCCESS;
     }
     run(chosen)
