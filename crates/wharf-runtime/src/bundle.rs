@@ -15,6 +15,7 @@ use std::io;
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 use oci_spec::{OciSpecError, image::ImageConfiguration};
+pub use seccomp::ProfileError;
 use wharf_model::{
     Generation, GroupId,
     spec::{Amount, ContainerSpec, VolumeSource, VolumeSpec},
@@ -24,6 +25,8 @@ use wharf_shim::{
     protocol::{Rootfs, Start},
     table::RunKey,
 };
+
+use crate::logs::{self, LogError};
 
 /// Everything that decides what a container's process gets to see.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +52,9 @@ pub struct BundlePlan<'a> {
     /// The limits of a container that has none of its own: the group's allocation.
     pub allocation: Amount,
 }
+
+/// Runs of a container whose logs are kept: the present one and some to see why it failed.
+const LOGS_KEPT: usize = 3;
 
 /// A bundle that cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +88,9 @@ pub enum BundleError {
         #[source]
         source: io::Error,
     },
+    /// Logs of earlier runs cannot be removed.
+    #[error("remove old logs")]
+    Logs(#[source] LogError),
     /// The parts do not make a valid runtime specification.
     #[error("build runtime specification of container {container}")]
     Spec {
@@ -95,8 +104,6 @@ pub enum BundleError {
     #[error("compile built-in seccomp profile")]
     Seccomp(#[source] ProfileError),
 }
-
-pub use seccomp::ProfileError;
 
 /// Writes the bundle of one start, with an empty writable layer, and says how to start it.
 /// Blocks on file system calls.
@@ -120,6 +127,8 @@ pub fn prepare(plan: &BundlePlan<'_>) -> Result<Start, BundleError> {
         make_dir(parent)?;
     }
     ensure_volumes(plan)?;
+    // A container that keeps failing shall not fill the disk with logs.
+    logs::prune(&storage, name, LOGS_KEPT - 1).map_err(BundleError::Logs)?;
     let impossible = write_config(plan, &bundle)?;
     Ok(Start {
         key: RunKey { name: name.clone(), revision: plan.revision, start: plan.start },

@@ -6,7 +6,12 @@
 mod connection;
 mod spawn;
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    os::fd::OwnedFd,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use camino::Utf8PathBuf;
 use fs_err::tokio as fs;
@@ -152,12 +157,13 @@ pub enum ShimError {
 pub struct Shims {
     layout: Layout,
     program: Utf8PathBuf,
+    sealed: Arc<OnceLock<OwnedFd>>,
 }
 
 impl Shims {
     /// `program` is run as `<program> shim …`: the `wharf` binary.
     pub fn new(layout: Layout, program: Utf8PathBuf) -> Self {
-        Self { layout, program }
+        Self { layout, program, sealed: Arc::default() }
     }
 
     /// Looks for the group's shim and asks it. Slow or silent shims are an error after some time.

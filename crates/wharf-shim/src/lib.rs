@@ -28,8 +28,20 @@ use std::{
     error::Error,
     ffi::OsString,
     io::{self, Write},
+    os::fd::OwnedFd,
     process::ExitCode,
 };
+
+use camino::Utf8Path;
+
+/// The program to run shims from, such that no container can write to it.
+///
+/// For a moment each container's first process runs the shim's program, and an image can be made so
+/// that it keeps hold of it by `/proc/self/exe` (CVE-2019-5736). What it gets then lies on a
+/// read-only mount that is in no namespace. Execute it as `/proc/self/fd/<n>`.
+pub fn seal_program(path: &Utf8Path) -> io::Result<OwnedFd> {
+    Ok(sys::seal(path.as_str())?)
+}
 
 /// The body of `wharf shim`; `args` are what follows that word.
 ///

@@ -7,7 +7,7 @@
 
 use std::{
     ffi::CString,
-    os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
 };
 
 use nix::{errno::Errno, unistd::Pid};
@@ -104,6 +104,13 @@ fn copy(fd: RawFd, path: &str, flags: libc::c_int) -> Result<OwnedFd, Errno> {
         | libc::OPEN_TREE_CLOEXEC;
     // SAFETY: a C string and numbers.
     own(unsafe { libc::syscall(libc::SYS_open_tree, fd, path.as_ptr(), flags) })
+}
+
+/// A file as part of a mount of its own that cannot be written through, attached nowhere.
+pub(crate) fn seal(path: &str) -> Result<OwnedFd, Errno> {
+    let sealed = copy_tree(path)?;
+    add_attributes(sealed.as_fd(), libc::MOUNT_ATTR_RDONLY)?;
+    Ok(sealed)
 }
 
 /// Adds attributes to a mount and all below it.

@@ -5,7 +5,12 @@
 //! runs in its directory and uses its files by relative names: if the directory is removed
 //! meanwhile, and even made anew, a late shim fails instead of taking over its successor's place.
 
-use std::{io, os::fd::OwnedFd, process::Stdio, time::Duration};
+use std::{
+    io,
+    os::fd::{AsRawFd, OwnedFd},
+    process::Stdio,
+    time::Duration,
+};
 
 use camino::Utf8PathBuf;
 use fs_err::tokio as fs;
@@ -40,7 +45,8 @@ impl Shims {
         prepare(&sandbox.etc(), hostname, etc).await?;
         let spawn_failed = |source| ShimError::Spawn { program: self.program.clone(), source };
         let (reader, writer) = io::pipe().map_err(spawn_failed)?;
-        let mut child = Command::new(&self.program)
+        let mut child = Command::new(self.sealed_program())
+            .arg0("wharf")
             .arg("shim")
             .args(["--data-dir", self.layout.data_dir.as_str()])
             .args(["--run-dir", self.layout.run_dir.as_str()])
@@ -64,6 +70,23 @@ impl Shims {
                 Err(ShimError::TimedOut { id: id.clone(), after: PATIENCE })
             }
             Err(source) => Err(ShimError::Talk { id: id.clone(), source }),
+        }
+    }
+}
+
+impl Shims {
+    /// See [`wharf_shim::seal_program`]; a kernel that cannot do that (before 5.12) runs it as is.
+    fn sealed_program(&self) -> String {
+        if self.sealed.get().is_none() {
+            match wharf_shim::seal_program(&self.program) {
+                // If another thread was faster, its is as good.
+                Ok(sealed) => drop(self.sealed.set(sealed)),
+                Err(error) => tracing::warn!(%error, program = %self.program, "program not sealed"),
+            }
+        }
+        match self.sealed.get() {
+            Some(sealed) => format!("/proc/self/fd/{}", sealed.as_raw_fd()),
+            None => self.program.to_string(),
         }
     }
 }

@@ -1,12 +1,19 @@
 //! What containers see of the host and of each other.
 
-use wharf_model::spec::{VolumeMount, VolumeSource, VolumeSpec};
+use std::os::unix::fs::symlink;
 
-use crate::fixture::{Group, container, is_gone, name, shell, until};
+use wharf_model::{
+    spec::{VolumeMount, VolumeSource, VolumeSpec},
+    status::ExitCause,
+};
+
+use crate::fixture::{Group, container, is_gone, last_run, name, shell, until};
 
 crate::tests![
     the_default_filter_and_rights_are_in_force,
     forbidden_system_calls_fail,
+    without_a_filter_nothing_is_started,
+    an_image_cannot_misdirect_mounts,
     secrets_of_the_kernel_are_masked,
     what_the_kernel_offers_is_read_only,
     containers_share_the_network_and_hosts_but_not_processes_or_files,
@@ -39,6 +46,43 @@ fn forbidden_system_calls_fail() {
     assert!(log.contains("unshare: unshare(0x20000): Operation not permitted"), "{log}");
     assert!(log.contains("chroot\n") && log.contains("ping\n"), "{log}");
     assert!(log.contains("/dev/sda: Operation not permitted"), "{log}");
+    group.finish();
+}
+
+fn without_a_filter_nothing_is_started() {
+    let group = Group::new();
+    for (start, content) in [(1, None), (2, Some("")), (3, Some("garbage!"))] {
+        let request = group.request(&shell("job", "true"), start);
+        let filter = request.bundle.join("seccomp.bpf");
+        match content {
+            None => fs_err::remove_file(filter).unwrap(),
+            Some(content) => fs_err::write(filter, content).unwrap(),
+        }
+        let known = group.runtime.block_on(group.shims.start(&group.id, request)).unwrap();
+        let exit = last_run(&known).exit.clone().unwrap();
+        assert_eq!((exit.code, exit.cause), (128, ExitCause::StartFailed));
+        assert!(exit.message.unwrap().contains("seccomp filter"));
+    }
+    group.finish();
+}
+
+fn an_image_cannot_misdirect_mounts() {
+    let mut group = Group::new();
+    let evil = group.path().join("evil");
+    fs_err::create_dir_all(evil.join("etc")).unwrap();
+    symlink("/proc/self/cwd/../../../../../../../tmp", evil.join("dev")).unwrap();
+    group.layers.insert(0, evil.clone());
+    let known = group.start(&shell("job", "true"));
+    let message = last_run(&known).exit.clone().unwrap().message.unwrap();
+    assert!(message.starts_with("mount /dev: "), "{message}");
+
+    fs_err::remove_file(evil.join("dev")).unwrap();
+    symlink("../../../../../../made/by/link", evil.join("etc/hosts")).unwrap();
+    let request = group.request(&shell("job", "cat /made/by/link; cat /etc/hosts"), 2);
+    group.runtime.block_on(group.shims.start(&group.id, request)).unwrap();
+    group.exit(&name("job"));
+    assert_eq!(group.log(&name("job")), "127.0.0.1 localhost\n127.0.0.1 localhost\n");
+    assert!(!std::path::Path::new("/made").exists());
     group.finish();
 }
 

@@ -18,6 +18,7 @@ crate::tests![
     a_shim_whose_directory_is_gone_gives_up_and_leaves_no_trace,
     a_start_is_ended_by_shutdown,
     an_idle_shim_is_small,
+    the_shims_program_cannot_be_written_through_proc,
     groups_are_found_by_looking,
 ];
 
@@ -164,6 +165,14 @@ fn an_idle_shim_is_small() {
         .sum();
     println!("private memory of a shim: {private} KiB");
     assert!(private <= 4096, "{private} KiB");
+    group.finish();
+}
+
+fn the_shims_program_cannot_be_written_through_proc() {
+    let group = Group::new();
+    let program = format!("/proc/{}/exe", shim_pid(&group));
+    let mount = nix::sys::statvfs::statvfs(program.as_str()).unwrap();
+    assert!(mount.flags().contains(nix::sys::statvfs::FsFlags::ST_RDONLY));
     group.finish();
 }
 
