@@ -1,2 +1,16 @@
-//! The one binary.
-fn main() {}
+//! The one binary: dispatches to the shim, the daemon and the client commands. No logic lives here.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut args = std::env::args_os();
+    let program = args.next();
+    // The shim comes first: it must stay small, and nothing else may have been set up.
+    match args.next() {
+        Some(word) if word == "shim" => wharf_shim::main(args),
+        Some(word) if word == "serve" => {
+            wharf_server::main(std::iter::once(word).chain(args))
+        }
+        _ => { drop(program); ExitCode::SUCCESS }
+    }
+}

@@ -1,0 +1,142 @@
+//! What handlers have at hand.
+
+use std::{sync::Arc, time::Duration};
+
+use wharf_arm::{ApiVersion, container_group::RenderContext};
+use wharf_image::ImageStore;
+use wharf_model::{
+    Error, GroupKey, Name, ResourceGroupKey, change::Decision, clock::Clock, error::chain,
+    group::Group,
+};
+use wharf_runtime::embedded::Embedded;
+use wharf_store::{AcceptError, Accepted, Store, StoreError};
+
+use crate::{auth::Authenticator, controller::Controller, ids};
+
+/// The parts of the daemon. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct App {
+    pub(crate) store: Store,
+    pub(crate) controller: Controller<Embedded>,
+    pub(crate) images: ImageStore,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) auth: Authenticator,
+    pub(crate) settings: Arc<Settings>,
+}
+
+/// What does not change while the daemon runs.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) subscription: Name,
+    pub(crate) tenant: String,
+    pub(crate) location: String,
+    pub(crate) render: RenderContext,
+    /// How long the answer to a create is held if that is enough to start the group.
+    pub(crate) hold: Duration,
+    /// How long containers may take to end.
+    pub(crate) grace: Duration,
+    /// What the host has: thousandths of a CPU, and bytes of memory.
+    pub(crate) capacity: (u32, u64),
+}
+
+impl App {
+    /// Runs what blocks on the store where that holds nobody up.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let store = self.store.clone();
+        tokio::task::spawn_blocking(move || work(&store))
+            .await
+            .map_err(|error| Error::internal(error.to_string()))
+    }
+
+    /// Reads from the store.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.blocking(work).await?.map_err(|error| store_failed(&error))
+    }
+
+    /// The group of that name, or the 404 that says so.
+    pub(crate) async fn group(&self, key: &GroupKey) -> Result<Group, Error> {
+        let wanted = key.clone();
+        let found = self.read(move |store| store.group(&wanted)).await?;
+        found.ok_or_else(|| wharf_arm::error::group_not_found(key))
+    }
+
+    /// Writes what a decision says, in one transaction, and wakes the controller.
+    pub(crate) async fn accept(
+        &self,
+        key: &GroupKey,
+        decide: impl FnOnce(Option<&Group>) -> Result<Decision, Error> + Send + 'static,
+    ) -> Result<Accepted, Error> {
+        let (now, wanted) = (self.clock.now(), key.clone());
+        fail::fail_point!("accept.before_commit");
+        let accepted = self
+            .blocking(move |store| store.accept(now, &wanted, ids::new_ids(), decide))
+            .await?
+            .map_err(accept_failed)?;
+        fail::fail_point!("accept.after_commit");
+        if accepted.operation.is_some() {
+            self.controller.poke(&accepted.group.id);
+        }
+        Ok(accepted)
+    }
+
+    /// The document of a group with its events.
+    pub(crate) async fn document(
+        &self,
+        group: &Group,
+        version: ApiVersion,
+    ) -> Result<serde_json::Value, Error> {
+        let id = group.id.clone();
+        let events = self.read(move |store| store.events(&id)).await?;
+        let (view, context) = (wharf_arm::container_group::View::Full, &self.settings.render);
+        Ok(wharf_arm::container_group::render(group, &events, version, view, context))
+    }
+
+    /// The subscription of a path, which must be the one that exists.
+    pub(crate) fn subscription(&self, name: &str) -> Result<Name, Error> {
+        if self.settings.subscription == Name::new(name) {
+            return Ok(self.settings.subscription.clone());
+        }
+        Err(Error::new(
+            wharf_model::ErrorKind::NotFound,
+            "SubscriptionNotFound",
+            format!("The subscription '{name}' could not be found."),
+        ))
+    }
+
+    /// The resource group of a path.
+    pub(crate) fn resource_group(
+        &self,
+        subscription: &str,
+        name: &str,
+    ) -> Result<ResourceGroupKey, Error> {
+        let subscription = self.subscription(subscription)?;
+        Ok(ResourceGroupKey { subscription, name: Name::new(name) })
+    }
+}
+
+/// A request that was not accepted, as the client reads it.
+pub(crate) fn accept_failed(error: AcceptError) -> Error {
+    match error {
+        AcceptError::Refused(error) => error,
+        AcceptError::Store(error) => store_failed(&error),
+    }
+}
+
+/// A failure of the store, as the client reads it.
+pub(crate) fn store_failed(error: &StoreError) -> Error {
+    if error.is_disk_full() {
+        return Error::new(
+            wharf_model::ErrorKind::StorageFull,
+            "InsufficientStorage",
+            "The disk of the Wharf host is full; nothing was changed.",
+        )
+        .because(chain(error));
+    }
+    Error::internal(chain(error))
+}

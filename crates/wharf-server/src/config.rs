@@ -1,0 +1,193 @@
+//! How the daemon is set up: flags, `WHARF_*` variables and a file, read once into one type.
+
+use std::{collections::HashSet, net::SocketAddr, time::Duration};
+
+use camino::Utf8PathBuf;
+use clap::Parser;
+use ipnet::Ipv4Net;
+use serde::Deserialize;
+
+/// Run the daemon
+///
+/// Every flag can also stand in the configuration file (with underscores) and in the environment
+/// as `WHARF_*`; a flag wins over the environment, the environment over the file.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "serve")]
+pub struct ServeArgs {
+    /// Keep what survives reboots here [default: /var/lib/wharf]
+    #[arg(long, env = "WHARF_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<Utf8PathBuf>,
+    /// Keep sockets and journals here [default: /run/wharf]
+    #[arg(long, env = "WHARF_RUN_DIR", value_name = "DIR")]
+    run_dir: Option<Utf8PathBuf>,
+    /// Answer HTTPS here [default: 127.0.0.1:8443]
+    #[arg(long, env = "WHARF_LISTEN", value_name = "ADDR:PORT")]
+    listen: Option<SocketAddr>,
+    /// Read settings from this TOML file
+    #[arg(long, env = "WHARF_CONFIG", value_name = "FILE")]
+    config: Option<Utf8PathBuf>,
+    /// Give container groups addresses from this range [default: 10.203.0.0/16]
+    #[arg(long, env = "WHARF_ADDRESS_POOL", value_name = "CIDR")]
+    address_pool: Option<Ipv4Net>,
+    /// Offer this region by default [default: local]
+    #[arg(long, env = "WHARF_LOCATION", value_name = "NAME")]
+    location: Option<String>,
+    /// End DNS names of groups with this [default: azurecontainer.wharf.internal]
+    #[arg(long, env = "WHARF_DNS_SUFFIX", value_name = "DOMAIN")]
+    dns_suffix: Option<String>,
+    /// Give containers so many seconds to end after SIGTERM [default: 10]
+    #[arg(long, env = "WHARF_GRACE_SECONDS", value_name = "SECONDS")]
+    grace_seconds: Option<u64>,
+    /// Speak to this registry without TLS (can be repeated)
+    #[arg(
+        long,
+        env = "WHARF_INSECURE_REGISTRY",
+        value_name = "HOST[:PORT]",
+        value_delimiter = ','
+    )]
+    insecure_registry: Vec<String>,
+    /// Wait so many seconds for a silent registry [default: 15]
+    #[arg(long, env = "WHARF_REGISTRY_TIMEOUT_SECONDS", value_name = "SECONDS")]
+    registry_timeout_seconds: Option<u64>,
+    /// Hold the answer to a create for so many milliseconds if that is enough to start the group
+    /// [default: 200]
+    #[arg(long, env = "WHARF_HOLD_MILLISECONDS", value_name = "MILLISECONDS")]
+    hold_milliseconds: Option<u64>,
+    /// Log this much: error, warn, info, debug or trace, also per module [default: info]
+    #[arg(long, env = "WHARF_LOG", value_name = "FILTER")]
+    log: Option<String>,
+    /// Take this for the host's boot id; for tests of reboots
+    #[arg(long, env = "WHARF_BOOT_ID", hide = true)]
+    boot_id: Option<String>,
+}
+
+/// The configuration file: the flags that are not given.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    data_dir: Option<Utf8PathBuf>,
+    run_dir: Option<Utf8PathBuf>,
+    listen: Option<SocketAddr>,
+    address_pool: Option<Ipv4Net>,
+    location: Option<String>,
+    dns_suffix: Option<String>,
+    grace_seconds: Option<u64>,
+    insecure_registry: Option<Vec<String>>,
+    registry_timeout_seconds: Option<u64>,
+    hold_milliseconds: Option<u64>,
+    log: Option<String>,
+}
+
+/// The daemon's settings.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) data_dir: Utf8PathBuf,
+    pub(crate) run_dir: Utf8PathBuf,
+    pub(crate) listen: SocketAddr,
+    pub(crate) address_pool: Ipv4Net,
+    pub(crate) location: String,
+    pub(crate) dns_suffix: String,
+    pub(crate) grace: Duration,
+    pub(crate) insecure_registries: Vec<String>,
+    pub(crate) registry_timeout: Duration,
+    pub(crate) hold: Duration,
+    pub(crate) log: String,
+    pub(crate) boot_id: Option<String>,
+}
+
+/// Settings that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// The file cannot be read.
+    #[error("read configuration file {path}")]
+    Read {
+        /// Which file.
+        path: Utf8PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is not what it should be.
+    #[error("configuration file {path}")]
+    Parse {
+        /// Which file.
+        path: Utf8PathBuf,
+        /// Where and why.
+        #[source]
+        source: Box<toml::de::Error>,
+    },
+}
+
+impl Config {
+    /// Reads everything there is to read.
+    pub(crate) fn load(args: ServeArgs) -> Result<Self, ConfigError> {
+        let file = match &args.config {
+            None => File::default(),
+            Some(path) => read(path)?,
+        };
+        let absolute = |path: Utf8PathBuf| camino::absolute_utf8(&path).unwrap_or(path);
+        let seconds = |given: Option<u64>, default| Duration::from_secs(given.unwrap_or(default));
+        let mut registries: HashSet<String> = args.insecure_registry.into_iter().collect();
+        registries.extend(file.insecure_registry.unwrap_or_default());
+        let data_dir = args.data_dir.or(file.data_dir).unwrap_or_else(|| "/var/lib/wharf".into());
+        let run_dir = args.run_dir.or(file.run_dir).unwrap_or_else(|| "/run/wharf".into());
+        Ok(Self {
+            data_dir: absolute(data_dir),
+            run_dir: absolute(run_dir),
+            listen: args
+                .listen
+                .or(file.listen)
+                .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8443))),
+            address_pool: args.address_pool.or(file.address_pool).unwrap_or_else(default_pool),
+            location: args.location.or(file.location).unwrap_or_else(|| "local".to_owned()),
+            dns_suffix: args
+                .dns_suffix
+                .or(file.dns_suffix)
+                .unwrap_or_else(|| "azurecontainer.wharf.internal".to_owned()),
+            grace: seconds(args.grace_seconds.or(file.grace_seconds), 10),
+            insecure_registries: registries.into_iter().collect(),
+            registry_timeout: seconds(
+                args.registry_timeout_seconds.or(file.registry_timeout_seconds),
+                15,
+            ),
+            hold: Duration::from_millis(
+                args.hold_milliseconds.or(file.hold_milliseconds).unwrap_or(200),
+            ),
+            log: args.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
+            boot_id: args.boot_id,
+        })
+    }
+}
+
+fn default_pool() -> Ipv4Net {
+    Ipv4Net::new_assert(std::net::Ipv4Addr::new(10, 203, 0, 0), 16)
+}
+
+fn read(path: &Utf8PathBuf) -> Result<File, ConfigError> {
+    let text = fs_err::read_to_string(path)
+        .map_err(|source| ConfigError::Read { path: path.clone(), source })?;
+    toml::from_str(&text)
+        .map_err(|source| ConfigError::Parse { path: path.clone(), source: Box::new(source) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(args: &[&str]) -> Result<Config, ConfigError> {
+        Config::load(ServeArgs::parse_from([&["serve"], args].concat()))
+    }
+
+    #[test]
+    fn flags_win_over_the_file_and_unknown_keys_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("wharf.toml");
+        let file = path.to_str().unwrap();
+        std::fs::write(&path, "location = \"lab\"\ngrace_seconds = 3\n").unwrap();
+        let config = load(&["--config", file, "--location", "here"]).unwrap();
+        assert_eq!((config.location.as_str(), config.grace.as_secs()), ("here", 3));
+        std::fs::write(&path, "graze_seconds = 3\n").unwrap();
+        let error = wharf_model::error::chain(&load(&["--config", file]).unwrap_err());
+        assert!(error.contains("graze_seconds"), "{error}");
+    }
+}

@@ -1,0 +1,71 @@
+//! `Microsoft.ContainerInstance/containerGroups`.
+
+use axum::{
+    extract::Path,
+    http::{HeaderMap, HeaderName, HeaderValue, header},
+};
+use serde::Deserialize;
+use wharf_model::{Error, GroupKey, Name, operation::Operation};
+
+use crate::{app::App, http::Base};
+
+pub(crate) mod create_or_update;
+pub(crate) mod delete;
+pub(crate) mod get;
+pub(crate) mod list_by_resource_group;
+pub(crate) mod list_by_subscription;
+pub(crate) mod logs;
+mod page;
+pub(crate) mod restart;
+pub(crate) mod start;
+pub(crate) mod stop;
+pub(crate) mod update;
+
+/// The path of a container group.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct GroupPath {
+    subscription: String,
+    resource_group: String,
+    group: String,
+}
+
+impl GroupPath {
+    fn key(&self, app: &App) -> Result<GroupKey, Error> {
+        let resource_group = app.resource_group(&self.subscription, &self.resource_group)?;
+        Ok(GroupKey { resource_group, name: Name::new(&self.group) })
+    }
+}
+
+type AtGroup = Path<GroupPath>;
+
+/// Where to poll, and how soon: clients of Azure wait 30 s without a hint, and prefer
+/// `Retry-After`, in whole seconds, over the hint in milliseconds (client-contract.md).
+fn polling(
+    app: &App,
+    base: &Base,
+    operation: &Operation,
+    client: Option<&HeaderValue>,
+) -> HeaderMap {
+    let subscription = &operation.key.resource_group.subscription;
+    let url =
+        wharf_arm::operation::url(&base.0, subscription, &app.settings.location, &operation.id);
+    let mut headers = retry_hint(client);
+    if let Ok(url) = HeaderValue::from_str(&url) {
+        headers.insert(HeaderName::from_static("azure-asyncoperation"), url);
+    }
+    headers
+}
+
+/// Terraform and other Go clients read only `Retry-After`; the Python and JavaScript ones know
+/// milliseconds.
+pub(super) fn retry_hint(client: Option<&HeaderValue>) -> HeaderMap {
+    let agent = client.and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    let mut headers = HeaderMap::new();
+    if agent.contains("azsdk-go") || agent.contains("Terraform") || agent.contains("Go-http") {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    } else {
+        let name = HeaderName::from_static("x-ms-retry-after-ms");
+        headers.insert(name, HeaderValue::from_static("50"));
+    }
+    headers
+}

@@ -1,0 +1,32 @@
+//! GET one image with its configuration: `?reference=`.
+
+use axum::{
+    Json,
+    extract::{Query, State},
+    response::{IntoResponse as _, Response},
+};
+use serde::Deserialize;
+use serde_json::json;
+use wharf_model::{Error, ErrorKind};
+
+use crate::{app::App, http::ApiResult};
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Params {
+    reference: String,
+}
+
+pub(crate) async fn handle(
+    State(app): State<App>,
+    Query(params): Query<Params>,
+) -> ApiResult<Response> {
+    let found = app.images.resolve(&params.reference).map_err(|e| super::image_failed(&e))?;
+    let image = found.ok_or_else(|| {
+        let message = format!("The image '{}' is not in the store.", params.reference);
+        Error::new(ErrorKind::NotFound, "ImageNotFound", message)
+    })?;
+    let mut document = super::document(&image);
+    document["config"] = json!(&*image.config);
+    document["layers"] = json!(&*image.layers);
+    Ok(Json(document).into_response())
+}

@@ -1,0 +1,3 @@
+//! Long-running operations.
+
+pub(crate) mod get;

@@ -1,0 +1,13 @@
+//! The way in: listeners, path rewriting, authentication, headers, and the ARM envelope around
+//! every error.
+
+mod error;
+mod headers;
+mod listen;
+mod params;
+mod router;
+
+pub(crate) use error::{ApiError, ApiResult};
+pub(crate) use listen::{Listeners, serve};
+pub(crate) use params::{Base, Body, ResourcesVersion, Version};
+pub(crate) use router::router;

@@ -1,0 +1,129 @@
+//! Which path is which operation.
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::Uri,
+    middleware::{Next, from_fn, from_fn_with_state},
+    response::{IntoResponse as _, Response},
+    routing::{get, post},
+};
+use futures::FutureExt as _;
+use wharf_arm::resource_id::canonical_path;
+use wharf_model::{Error, ErrorKind};
+
+use super::{ApiError, headers};
+use crate::{
+    app::App,
+    auth::Peer,
+    handlers::{
+        container_groups as groups, doctor, health, images, operations, resource_groups,
+        subscriptions,
+    },
+};
+
+/// All routes. Paths arrive in canonical casing: see [`rewrite`].
+pub(crate) fn router(app: App) -> Router {
+    let group = "/subscriptions/{subscription}/resourceGroups/{resource_group}/providers/\
+                 Microsoft.ContainerInstance/containerGroups/{group}";
+    let in_group = |rest: &str| format!("{group}/{rest}");
+    let provider = "/subscriptions/{subscription}/providers/Microsoft.ContainerInstance";
+    let protected = Router::new()
+        .route(
+            group,
+            get(groups::get::handle)
+                .put(groups::create_or_update::handle)
+                .patch(groups::update::handle)
+                .delete(groups::delete::handle),
+        )
+        .route(&in_group("start"), post(groups::start::handle))
+        .route(&in_group("stop"), post(groups::stop::handle))
+        .route(&in_group("restart"), post(groups::restart::handle))
+        .route(&in_group("containers/{container}/logs"), get(groups::logs::handle))
+        .route(
+            "/subscriptions/{subscription}/resourceGroups/{resource_group}/providers/\
+             Microsoft.ContainerInstance/containerGroups",
+            get(groups::list_by_resource_group::handle),
+        )
+        .route(&format!("{provider}/containerGroups"), get(groups::list_by_subscription::handle))
+        .route(
+            &format!("{provider}/locations/{{location}}/operations/{{operation}}"),
+            get(operations::get::handle),
+        )
+        .route("/subscriptions", get(subscriptions::list::handle))
+        .route("/subscriptions/{subscription}", get(subscriptions::get::handle))
+        .route("/subscriptions/{subscription}/resourceGroups", get(resource_groups::list::handle))
+        .route(
+            "/subscriptions/{subscription}/resourceGroups/{resource_group}",
+            get(resource_groups::get::handle)
+                .head(resource_groups::exists::handle)
+                .put(resource_groups::create_or_update::handle)
+                .patch(resource_groups::update::handle)
+                .delete(resource_groups::delete::handle),
+        )
+        .route("/wharf/v1/images", get(images::list::handle))
+        .route("/wharf/v1/images/inspect", get(images::inspect::handle))
+        .route("/wharf/v1/images/pull", post(images::pull::handle))
+        .route("/wharf/v1/images/import", post(images::import::handle))
+        .route("/wharf/v1/images/prune", post(images::prune::handle))
+        .route("/wharf/v1/doctor", get(doctor::handle))
+        .method_not_allowed_fallback(method_not_allowed)
+        .fallback(not_found)
+        .layer(from_fn_with_state(app.clone(), authenticate));
+    Router::new()
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .merge(protected)
+        .layer(from_fn(catch_panics))
+        .layer(from_fn(headers::add))
+        .with_state(app)
+}
+
+/// Gives a path its canonical casing. Must run before routing, hence around the router.
+pub(super) fn rewrite(mut request: Request) -> Request {
+    let uri = request.uri();
+    let path = canonical_path(uri.path());
+    if path == uri.path() {
+        return request;
+    }
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = format!("{path}{query}").parse().ok();
+    if let Ok(rewritten) = Uri::from_parts(parts) {
+        *request.uri_mut() = rewritten;
+    }
+    request
+}
+
+async fn authenticate(
+    State(app): State<App>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let peer = request.extensions().get::<Peer>().copied().unwrap_or(Peer::Remote);
+    let header = request.headers().get("authorization").and_then(|value| value.to_str().ok());
+    app.auth.check(peer, header)?;
+    Ok(next.run(request).await)
+}
+
+/// A panic costs one request, not the daemon.
+async fn catch_panics(request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
+    match std::panic::AssertUnwindSafe(next.run(request)).catch_unwind().await {
+        Ok(response) => response,
+        Err(_) => {
+            ApiError(Error::internal(format!("a panic while serving {path}"))).into_response()
+        }
+    }
+}
+
+async fn not_found(request: Request) -> ApiError {
+    let message = format!("No resource or operation is at '{}'.", request.uri().path());
+    ApiError(Error::new(ErrorKind::NotFound, "ResourceNotFound", message))
+}
+
+async fn method_not_allowed(request: Request) -> ApiError {
+    let message =
+        format!("'{}' does not support the method {}.", request.uri().path(), request.method());
+    ApiError(Error::new(ErrorKind::MethodNotAllowed, "MethodNotAllowed", message))
+}

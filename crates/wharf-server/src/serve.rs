@@ -1,0 +1,304 @@
+//! Wiring: from settings to a running daemon, and down again.
+
+use std::{
+    fs::File,
+    io,
+    sync::{Arc, OnceLock},
+};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use nix::fcntl::{Flock, FlockArg};
+use tokio::{
+    net::{TcpListener, UnixListener},
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+use wharf_arm::container_group::RenderContext;
+use wharf_image::{ImageConfig, ImageError, ImageStore};
+use wharf_model::{
+    Name,
+    clock::{Clock, SystemClock},
+    error::chain,
+};
+use wharf_runtime::embedded::{Embedded, EmbeddedConfig, Hint, StartError};
+use wharf_shim::paths::Layout;
+use wharf_store::{SealKey, Store, StoreConfig, StoreError};
+
+use crate::{
+    app::{App, Settings},
+    auth::Authenticator,
+    config::{Config, ConfigError, ServeArgs},
+    controller::Controller,
+    http::{self, Listeners},
+    ids,
+    tls::{self, TlsError},
+};
+
+/// Why the daemon did not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServeError {
+    /// The settings cannot be used.
+    #[error("configuration")]
+    Config(#[from] ConfigError),
+    /// The log filter is not one.
+    #[error("log filter \"{filter}\"")]
+    Log {
+        /// What was given.
+        filter: String,
+        /// Why.
+        #[source]
+        source: tracing_subscriber::filter::ParseError,
+    },
+    /// Not run by root.
+    #[error("the daemon must run as root: it makes namespaces, cgroups and network links")]
+    NotRoot,
+    /// A file or directory cannot be made.
+    #[error("prepare {path}")]
+    Prepare {
+        /// Which one.
+        path: Utf8PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Another daemon has the data directory.
+    #[error("another daemon uses {path}")]
+    Locked {
+        /// The lock file.
+        path: Utf8PathBuf,
+    },
+    /// An address cannot be listened on.
+    #[error("listen on {address}")]
+    Listen {
+        /// Which one.
+        address: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The state cannot be opened, or failed.
+    #[error("open the state")]
+    Store(#[from] StoreError),
+    /// The image store cannot be opened.
+    #[error("open the image store")]
+    Images(#[from] ImageError),
+    /// TLS cannot be set up.
+    #[error("set up TLS")]
+    Tls(#[from] TlsError),
+    /// The host cannot be prepared.
+    #[error("prepare the host")]
+    Backend(#[from] StartError),
+    /// The runtime cannot be made.
+    #[error("start the runtime")]
+    Runtime(#[source] io::Error),
+}
+
+impl ServeError {
+    /// 2 for what the user has to change in the settings, 1 for the rest.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::Log { .. } => 2,
+            _ => 1,
+        }
+    }
+}
+
+/// Runs the daemon until it is told to stop.
+pub(crate) fn main(args: ServeArgs) -> Result<(), ServeError> {
+    let config = Config::load(args)?;
+    start_log(&config.log)?;
+    if !nix::unistd::geteuid().is_root() {
+        return Err(ServeError::NotRoot);
+    }
+    #[cfg(feature = "failpoints")]
+    let _scenario = fail::FailScenario::setup();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(ServeError::Runtime)?;
+    let result = runtime.block_on(run(config));
+    // Containers stay; blocking work that hangs does not hold the daemon up.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    result
+}
+
+fn start_log(filter: &str) -> Result<(), ServeError> {
+    let parsed = tracing_subscriber::EnvFilter::try_new(filter)
+        .map_err(|source| ServeError::Log { filter: filter.to_owned(), source })?;
+    tracing_subscriber::fmt()
+        .with_env_filter(parsed)
+        .with_writer(io::stderr)
+        .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
+        .init();
+    Ok(())
+}
+
+async fn run(config: Config) -> Result<(), ServeError> {
+    let _lock = prepare(&config)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store = open_store(&config)?;
+    let instance = store.instance(ids::random_bits())?;
+    let layout =
+        Layout { data_dir: config.data_dir.clone(), run_dir: config.run_dir.clone(), instance };
+    let images = ImageStore::open(ImageConfig {
+        insecure_registries: config.insecure_registries.clone(),
+        read_timeout: config.registry_timeout,
+        ..ImageConfig::new(config.data_dir.join("images"))
+    })?;
+    let tls = tls::load(&config.data_dir.join("tls"), config.listen.ip())?;
+    let auth = authenticator(&config)?;
+    // The backend's hints go to the controller, which needs the backend first.
+    let controller: Arc<OnceLock<Controller<Embedded>>> = Arc::default();
+    let target = Arc::clone(&controller);
+    let hint = Hint(Arc::new(move |id| {
+        if let Some(controller) = target.get() {
+            controller.poke(id);
+        }
+    }));
+    let backend = Embedded::start(EmbeddedConfig {
+        layout,
+        pool: config.address_pool,
+        prepared_networks: 8,
+        executable: executable()?,
+        images: images.clone(),
+        clock: Arc::clone(&clock),
+        hint,
+    })
+    .await?;
+    let made = Controller::new(store.clone(), backend, Arc::clone(&clock), config.grace);
+    let controller = controller.get_or_init(|| made).clone();
+    let settings = Arc::new(settings(&config, &store)?);
+    let app = App { store, controller, images, clock, auth, settings };
+    serve(&config, app, tls).await
+}
+
+async fn serve(
+    config: &Config,
+    app: App,
+    tls: Arc<rustls::ServerConfig>,
+) -> Result<(), ServeError> {
+    let listeners = listen(config, tls).await?;
+    let stop = CancellationToken::new();
+    let controlling = {
+        let (controller, stop) = (app.controller.clone(), stop.clone());
+        tokio::spawn(async move { controller.run(stop).await })
+    };
+    let address = listeners.tcp.local_addr().unwrap_or(config.listen);
+    tracing::info!(%address, socket = %socket(config), "ready");
+    let serving = tokio::spawn(http::serve(listeners, http::router(app), stop.clone()));
+    wait_for_signal().await;
+    tracing::info!("stopping; containers keep running");
+    stop.cancel();
+    for ended in [serving.await.map(Ok), controlling.await] {
+        match ended {
+            Ok(result) => result?,
+            Err(error) => tracing::error!(%error, "a part of the daemon panicked"),
+        }
+    }
+    Ok(())
+}
+
+fn socket(config: &Config) -> Utf8PathBuf {
+    config.run_dir.join("wharf.sock")
+}
+
+async fn listen(config: &Config, tls: Arc<rustls::ServerConfig>) -> Result<Listeners, ServeError> {
+    let tcp = TcpListener::bind(config.listen)
+        .await
+        .map_err(|source| ServeError::Listen { address: config.listen.to_string(), source })?;
+    let socket = socket(config);
+    let failed = |source| ServeError::Listen { address: socket.to_string(), source };
+    // The lock says that no other daemon listens here.
+    match fs_err::remove_file(&socket) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        Ok(()) | Err(_) => {}
+    }
+    let unix = UnixListener::bind(&socket).map_err(failed)?;
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    fs_err::set_permissions(&socket, private).map_err(failed)?;
+    Ok(Listeners { tcp, tls, unix })
+}
+
+/// Directories, and the lock that keeps a second daemon out.
+fn prepare(config: &Config) -> Result<Flock<File>, ServeError> {
+    for (path, mode) in [(&config.data_dir, 0o711), (&config.run_dir, 0o711)] {
+        let make = || {
+            fs_err::create_dir_all(path)?;
+            fs_err::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))
+        };
+        make().map_err(|source| ServeError::Prepare { path: path.clone(), source })?;
+    }
+    let path = config.data_dir.join("lock");
+    let file = fs_err::File::create(&path)
+        .map_err(|source| ServeError::Prepare { path: path.clone(), source })?;
+    Flock::lock(file.into_parts().0, FlockArg::LockExclusiveNonblock)
+        .map_err(|_| ServeError::Locked { path })
+}
+
+fn open_store(config: &Config) -> Result<Store, ServeError> {
+    let path = Utf8Path::new("/proc/sys/kernel/random/boot_id");
+    let boot_id = match &config.boot_id {
+        Some(boot_id) => boot_id.clone(),
+        None => fs_err::read_to_string(path)
+            .map_err(|source| ServeError::Prepare { path: path.to_owned(), source })?,
+    };
+    Ok(Store::open(StoreConfig {
+        path: config.data_dir.join("state.db"),
+        key: SealKey::load_or_create(&config.data_dir.join("state.key"))?,
+        pool: config.address_pool,
+        boot_id: boot_id.trim().to_owned(),
+    })?)
+}
+
+fn authenticator(config: &Config) -> Result<Authenticator, ServeError> {
+    let path = config.data_dir.join("admin.token");
+    Authenticator::load_or_create(&path).map_err(|source| ServeError::Prepare { path, source })
+}
+
+/// This very program: shims are started from it.
+fn executable() -> Result<Utf8PathBuf, ServeError> {
+    let link = Utf8PathBuf::from("/proc/self/exe");
+    let failed = |source| ServeError::Prepare { path: link.clone(), source };
+    let path = fs_err::read_link(&link).map_err(failed)?;
+    Utf8PathBuf::from_path_buf(path)
+        .map_err(|path| failed(io::Error::other(format!("{} is not UTF-8", path.display()))))
+}
+
+fn settings(config: &Config, store: &Store) -> Result<Settings, ServeError> {
+    let new_id = || uuid::Uuid::new_v4().to_string();
+    Ok(Settings {
+        subscription: Name::new(store.meta("subscription", new_id)?),
+        tenant: store.meta("tenant", new_id)?,
+        location: wharf_arm::location::normalise(&config.location),
+        render: RenderContext { dns_suffix: config.dns_suffix.clone() },
+        hold: config.hold,
+        grace: config.grace,
+        capacity: capacity(),
+    })
+}
+
+/// Thousandths of a CPU, and bytes of memory.
+fn capacity() -> (u32, u64) {
+    let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let meminfo = fs_err::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kib = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))
+        .and_then(|rest| rest.trim().strip_suffix(" kB"))
+        .and_then(|text| text.trim().parse::<u64>().ok());
+    let memory = kib.map_or(u64::MAX, |kib| kib * 1024);
+    (u32::try_from(cpus).unwrap_or(u32::MAX).saturating_mul(1000), memory)
+}
+
+async fn wait_for_signal() {
+    let (Ok(mut term), Ok(mut int)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!(error = chain(&io::Error::last_os_error()), "signals cannot be awaited");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+}

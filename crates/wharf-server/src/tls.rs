@@ -1,0 +1,125 @@
+//! The daemon's certificate: signed by a CA of its own that is made at the first start.
+
+use std::{net::IpAddr, sync::Arc};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, SanType,
+};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+
+/// TLS that cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TlsError {
+    /// A file cannot be read or written.
+    #[error("{path}")]
+    File {
+        /// Which file.
+        path: Utf8PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A certificate cannot be made.
+    #[error("make a certificate")]
+    Make(#[from] rcgen::Error),
+    /// A certificate or key in a file is not one.
+    #[error("read {path}")]
+    Pem {
+        /// Which file.
+        path: Utf8PathBuf,
+        /// Why.
+        #[source]
+        source: rustls::pki_types::pem::Error,
+    },
+    /// Certificate and key do not go together.
+    #[error("use the server certificate")]
+    Use(#[from] rustls::Error),
+}
+
+/// Makes what is missing in `D/tls` and loads it. The server's own certificate is made anew at
+/// every start, for the names that it has then.
+pub(crate) fn load(dir: &Utf8Path, listen: IpAddr) -> Result<Arc<rustls::ServerConfig>, TlsError> {
+    fs_err::create_dir_all(dir)
+        .map_err(|source| TlsError::File { path: dir.to_owned(), source })?;
+    let (ca_cert, ca_key) = (dir.join("ca.pem"), dir.join("ca.key"));
+    if !ca_cert.exists() || !ca_key.exists() {
+        make_ca(&ca_cert, &ca_key)?;
+    }
+    let key = KeyPair::from_pem(&read(&ca_key)?)?;
+    // The CA's name and key are all that a signature takes from it.
+    let issuer = Issuer::new(ca_params()?, key);
+    let server_key = KeyPair::generate()?;
+    let certificate = server_params(listen)?.signed_by(&server_key, &issuer)?;
+    let (path, key_path) = (dir.join("server.pem"), dir.join("server.key"));
+    write(&path, &certificate.pem(), 0o644)?;
+    write(&key_path, &server_key.serialize_pem(), 0o600)?;
+    let chain = CertificateDer::from_pem_file(&path)
+        .map_err(|source| TlsError::Pem { path: path.clone(), source })?;
+    let key = PrivateKeyDer::from_pem_file(&key_path)
+        .map_err(|source| TlsError::Pem { path: key_path, source })?;
+    let mut config = rustls::ServerConfig::builder_with_provider(Arc::new(
+        rustls::crypto::aws_lc_rs::default_provider(),
+    ))
+    .with_safe_default_protocol_versions()?
+    .with_no_client_auth()
+    .with_single_cert(vec![chain], key)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+fn ca_params() -> Result<CertificateParams, rcgen::Error> {
+    let mut params = CertificateParams::new(Vec::new())?;
+    params.distinguished_name.push(DnType::CommonName, "Wharf local CA");
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.not_before = rcgen::date_time_ymd(2024, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2044, 1, 1);
+    Ok(params)
+}
+
+fn make_ca(cert: &Utf8Path, key: &Utf8Path) -> Result<(), TlsError> {
+    let pair = KeyPair::generate()?;
+    let certificate = ca_params()?.self_signed(&pair)?;
+    write(key, &pair.serialize_pem(), 0o600)?;
+    write(cert, &certificate.pem(), 0o644)
+}
+
+fn server_params(listen: IpAddr) -> Result<CertificateParams, TlsError> {
+    let hostname = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    let names = ["localhost".to_owned()].into_iter().chain(hostname);
+    let mut params = CertificateParams::new(names.collect::<Vec<_>>())?;
+    let addresses = [IpAddr::from([127, 0, 0, 1]), IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]), listen];
+    let specified = addresses.into_iter().filter(|address| !address.is_unspecified());
+    params.subject_alt_names.extend(specified.map(SanType::IpAddress));
+    params.distinguished_name.push(DnType::CommonName, "Wharf");
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.use_authority_key_identifier_extension = true;
+    params.not_before = rcgen::date_time_ymd(2024, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2044, 1, 1);
+    Ok(params)
+}
+
+fn read(path: &Utf8Path) -> Result<String, TlsError> {
+    fs_err::read_to_string(path).map_err(|source| TlsError::File { path: path.to_owned(), source })
+}
+
+fn write(path: &Utf8Path, text: &str, mode: u32) -> Result<(), TlsError> {
+    use std::io::Write as _;
+
+    use fs_err::os::unix::fs::OpenOptionsExt as _;
+    let temporary = Utf8PathBuf::from(format!("{path}.new"));
+    let write = || {
+        let mut file = fs_err::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(mode)
+            .open(&temporary)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs_err::rename(&temporary, path)
+    };
+    write().map_err(|source| TlsError::File { path: path.to_owned(), source })
+}
