@@ -84,16 +84,20 @@ impl Store {
         })
     }
 
-    /// Ends an operation that will not succeed.
-    pub fn fail_operation(
+    /// Ends the operations that were accepted before a time and have not ended; returns how many.
+    pub fn fail_overdue(
         &self,
         now: Timestamp,
-        id: &GroupId,
-        generation: Generation,
+        before: Timestamp,
         state: &OperationState,
-    ) -> Result<(), StoreError> {
-        self.transact("fail an operation", |tx| {
-            finish(tx, now, id, generation.0..=generation.0, state)
+    ) -> Result<usize, StoreError> {
+        let state = rows::json("operation state", state)?;
+        self.write("fail overdue operations", |tx| {
+            tx.execute(
+                "UPDATE operations SET state = ?, finished_at = ?
+                 WHERE finished_at IS NULL AND started_at < ?",
+                params![state, rows::nanos(now), rows::nanos(before)],
+            )
         })
     }
 
