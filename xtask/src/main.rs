@@ -1,2 +1,72 @@
-//! Every developer command.
-fn main() {}
+//! Every developer command: `cargo xtask --help`.
+
+mod docs;
+mod layers;
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Parser, Subcommand};
+
+/// Developer commands of Wharf
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Check that crates depend only on what layers.toml allows
+    Layers,
+    /// Check that the documents name only what exists
+    Docs,
+    /// Format everything
+    Fmt,
+    /// Run clippy as CI does
+    Lint,
+    /// Check licences, bans and sources with cargo-deny, if it is installed
+    Deny,
+    /// Everything that CI runs
+    Ci,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a tool for developers")]
+fn report(error: &anyhow::Error) {
+    eprintln!("error: {error:#}");
+}
+
+fn run(task: Task) -> Result<()> {
+    match task {
+        Task::Layers => layers::check(),
+        Task::Docs => docs::check(),
+        Task::Fmt => call("cargo", &["fmt", "--all"]),
+        Task::Lint => {
+            call("cargo", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
+        }
+        Task::Deny => call("cargo", &["deny", "check", "bans", "licenses", "sources"]),
+        Task::Ci => call("scripts/test", &[]),
+    }
+}
+
+fn call(program: &str, args: &[&str]) -> Result<()> {
+    let status = Command::new(program)
+        .args(args)
+        .status()
+        .with_context(|| format!("run {program} {}", args.join(" ")))?;
+    if !status.success() {
+        bail!("{program} {} failed", args.join(" "));
+    }
+    Ok(())
+}

@@ -129,12 +129,13 @@ impl ImageStore {
             .zip(manifest.layers())
             .map(|(diff_id, layer)| (diff_id.clone(), layer.digest().to_string(), layer.size()))
             .collect();
-        let fetches = wanted.into_iter().map(|(diff_id, digest, size)| {
-            let conversation = Arc::clone(&conversation);
-            async move {
-                self.ensure_layer(&conversation, &digest, size, &diff_id).await.map(|()| size)
-            }
-        });
+        let fetches =
+            wanted.into_iter().map(|(diff_id, digest, size)| {
+                let conversation = Arc::clone(&conversation);
+                async move {
+                    self.ensure_layer(&conversation, &digest, size, &diff_id).await.map(|()| size)
+                }
+            });
         let mut fetches = futures::stream::iter(fetches).buffer_unordered(SIDE_BY_SIDE);
         while let Some(size) = fetches.try_next().await? {
             done.layers_done += 1;

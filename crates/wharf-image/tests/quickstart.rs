@@ -27,7 +27,8 @@ async fn quickstart_images_are_had_without_a_network_and_survive_reopening() {
     assert_eq!(again.list().len(), 3);
     assert!(again.resolve("mcr.microsoft.com/azuredocs/aci-wordcount:latest").unwrap().is_some());
     // The three share one layer.
-    let removed = again.prune(&["mcr.microsoft.com/azuredocs/aci-helloworld".into()]).await.unwrap();
+    let removed =
+        again.prune(&["mcr.microsoft.com/azuredocs/aci-helloworld".into()]).await.unwrap();
     assert_eq!((removed.images.len(), removed.layers), (2, 2));
     assert!(again.list()[0].layers.iter().all(|layer| layer.is_dir()));
 }

@@ -38,9 +38,7 @@ impl Fixture {
     }
 
     fn create(&self, name: &str) -> Result<Accepted, AcceptError> {
-        self.store.accept(second(1), &key(name), ids(), |current| {
-            change::put(current, proposal())
-        })
+        self.store.accept(second(1), &key(name), ids(), |current| change::put(current, proposal()))
     }
 }
 
