@@ -26,8 +26,6 @@ use wharf_shim::{
     table::RunKey,
 };
 
-use crate::logs::{self, LogError};
-
 /// Everything that decides what a container's process gets to see.
 #[derive(Clone, Copy, Debug)]
 pub struct BundlePlan<'a> {
@@ -52,9 +50,6 @@ pub struct BundlePlan<'a> {
     /// The limits of a container that has none of its own: the group's allocation.
     pub allocation: Amount,
 }
-
-/// Runs of a container whose logs are kept: the present one and some to see why it failed.
-const LOGS_KEPT: usize = 3;
 
 /// A bundle that cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -88,9 +83,6 @@ pub enum BundleError {
         #[source]
         source: io::Error,
     },
-    /// Logs of earlier runs cannot be removed.
-    #[error("remove old logs")]
-    Logs(#[source] LogError),
     /// The parts do not make a valid runtime specification.
     #[error("build runtime specification of container {container}")]
     Spec {
@@ -127,8 +119,6 @@ pub fn prepare(plan: &BundlePlan<'_>) -> Result<Start, BundleError> {
         make_dir(parent)?;
     }
     ensure_volumes(plan)?;
-    // A container that keeps failing shall not fill the disk with logs.
-    logs::prune(&storage, name, LOGS_KEPT - 1).map_err(BundleError::Logs)?;
     let impossible = write_config(plan, &bundle)?;
     Ok(Start {
         key: RunKey { name: name.clone(), revision: plan.revision, start: plan.start },

@@ -206,8 +206,13 @@ fn bind(name: &str) -> io::Result<UnixListener> {
 
 /// A shim that failed to start leaves its cgroup and takes it along.
 fn leave_no_trace(args: &Args) {
-    // What cannot be undone here is found by the daemon under the same names.
     cgroup::leave(std::process::id());
+    let socket = args.layout.sandbox(&args.id).socket();
+    if fs::metadata(socket.file_name().unwrap_or_default()).is_ok() {
+        // Another shim is here, and the cgroups are its own.
+        return;
+    }
+    // What cannot be undone here is found by the daemon under the same names.
     drop(cgroup::remove(&args.layout.shim_cgroup(&args.id)));
     drop(cgroup::remove_if_empty(&args.layout.cgroup(&args.id)));
 }

@@ -15,6 +15,9 @@ use nix::{
 /// More links than this on one way are a loop.
 const LINK_LIMIT: usize = 40;
 
+/// How often the kernel is asked to resolve a path before that counts as a failure.
+const TRIES: u32 = 1_000;
+
 /// A directory that is taken for the root.
 #[derive(Debug)]
 pub(crate) struct Root {
@@ -52,14 +55,22 @@ impl Root {
         let how = OpenHow::new()
             .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
             .resolve(ResolveFlag::RESOLVE_IN_ROOT | rule);
-        openat2(&self.fd, path.as_std_path(), how)
+        // The kernel gives up going upwards when anything on the host is renamed or mounted
+        // meanwhile: openat2(2) says to try again.
+        let mut tries = 0;
+        loop {
+            match openat2(&self.fd, path.as_std_path(), how) {
+                Err(Errno::EAGAIN) if tries < TRIES => tries += 1,
+                found => return found,
+            }
+        }
     }
 
     /// What is there; made if it is not, with all directories on the way. A link that leads
     /// nowhere gets a target.
     pub(crate) fn ensure(&self, path: &Utf8Path, kind: Kind) -> Result<OwnedFd, Errno> {
         match self.find(path) {
-            Err(Errno::ENOENT) => self.make(path, kind),
+            Err(Errno::ENOENT | Errno::EAGAIN) => self.make(path, kind),
             found => found,
         }
     }

@@ -16,6 +16,9 @@ use super::BundleError;
 /// More of a file than this is not read, in bytes.
 const SIZE_LIMIT: u64 = 4 << 20;
 
+/// How often the kernel is asked to resolve a path before that counts as a failure.
+const TRIES: u32 = 1_000;
+
 /// What one layer says about a file.
 enum Sight {
     Here(String),
@@ -48,7 +51,16 @@ fn look(layer: &Utf8Path, path: &str) -> io::Result<Sight> {
         .flags(OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)
         .mode(Mode::empty())
         .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
-    let file = match openat2(&root, path, how) {
+    // The kernel gives up going upwards when anything on the host is renamed or mounted
+    // meanwhile: openat2(2) says to try again.
+    let mut opened = openat2(&root, path, how);
+    for _ in 0..TRIES {
+        if !matches!(opened, Err(Errno::EAGAIN)) {
+            break;
+        }
+        opened = openat2(&root, path, how);
+    }
+    let file = match opened {
         Ok(file) => file,
         Err(Errno::ENOENT) => return Ok(beyond(layer, path)),
         // A whiteout, or something else that is no directory, in place of a directory, or of

@@ -80,7 +80,8 @@ fn an_image_cannot_misdirect_mounts() {
     symlink("../../../../../../made/by/link", evil.join("etc/hosts")).unwrap();
     let request = group.request(&shell("job", "cat /made/by/link; cat /etc/hosts"), 2);
     group.runtime.block_on(group.shims.start(&group.id, request)).unwrap();
-    group.exit(&name("job"));
+    let exit = group.exit(&name("job"));
+    assert_eq!((exit.code, exit.message), (0, None));
     assert_eq!(group.log(&name("job")), "127.0.0.1 localhost\n127.0.0.1 localhost\n");
     assert!(!std::path::Path::new("/made").exists());
     group.finish();
@@ -103,7 +104,7 @@ fn what_the_kernel_offers_is_read_only() {
          for f in $(find /sys/fs/cgroup -name 'memory.limit_in_bytes' -o -name memory.max); do \
          cat $f; echo 4g > $f; mkdir $(dirname $f)/x; done",
     );
-    assert!(log.contains(&format!("\n{}\n", 256 << 20)), "limits can be read: {log}");
+    assert!(log.contains(&format!("{}\n", 256 << 20)), "limits can be read: {log}");
     assert_eq!(log.matches("Read-only file system").count(), 5, "{log}");
     group.finish();
 }
@@ -140,7 +141,7 @@ fn containers_share_the_network_and_hosts_but_not_processes_or_files() {
     assert_eq!(group.exit(&asker.name).code, 0);
     let log = group.log(&asker.name);
     assert!(log.contains("hello\n") && log.contains("ls: /www: No such file"), "{log}");
-    assert!(log.ends_with("\n0 httpd\n"), "{log}");
+    assert!(log.contains("\n0 httpd\n"), "{log}");
     group.finish();
 }
 
@@ -186,10 +187,16 @@ fn mounts() -> Vec<String> {
 
 fn no_descriptors_leak_into_a_container() {
     let group = Group::new();
-    let (_, log) =
-        group.run("exec 9</dev/null; ls -l /proc/$$/fd | sed 's/.*[0-9] -> //' | grep -v pipe:");
-    let mut seen: Vec<&str> = log.lines().filter(|l| !l.starts_with("total")).collect();
+    let other = container("other", &["sleep", "1000"]);
+    group.start(&other);
+    let job = container("job", &["ls", "-l", "/proc/self/fd"]);
+    group.start(&job);
+    assert_eq!(group.exit(&job.name).code, 0);
+    let log = group.log(&job.name);
+    let targets = log.lines().filter_map(|line| Some(line.split_once(" -> ")?.1));
+    let mut seen: Vec<&str> = targets.map(|t| t.split(':').next().unwrap_or_default()).collect();
     seen.sort_unstable();
-    assert_eq!(seen, ["/dev/null", "/dev/null"], "standard input and the one made here: {log}");
+    // It has closed the directory that it lists by the time it looks where that leads.
+    assert_eq!(seen, ["/dev/null", "pipe", "pipe"], "{log}");
     group.finish();
 }

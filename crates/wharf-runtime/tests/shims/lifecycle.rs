@@ -208,11 +208,12 @@ fn subscribers_are_told_of_starts_and_exits_and_of_the_end() {
     let group = Group::new();
     let hints = Arc::new(AtomicU32::new(0));
     let counter = Arc::clone(&hints);
-    let task = group.runtime.block_on(async {
+    let task = {
+        let _context = group.runtime.enter();
         group.shims.subscribe(group.id.clone(), move |_| {
             counter.fetch_add(1, Ordering::SeqCst);
         })
-    });
+    };
     let job = container("job", &["sleep", "1000"]);
     let seen = |least: u32| {
         until("a hint", || {

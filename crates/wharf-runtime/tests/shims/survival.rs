@@ -178,8 +178,9 @@ fn the_shims_program_cannot_be_written_through_proc() {
 
 fn groups_are_found_by_looking() {
     let group = Group::new();
-    assert_eq!(group.runtime.block_on(group.shims.scan()).unwrap(), [group.id.clone()]);
-    assert_eq!(cgroups::scan(&group.layout), [group.id.clone()]);
+    let just_this = std::slice::from_ref(&group.id);
+    assert_eq!(group.runtime.block_on(group.shims.scan()).unwrap(), just_this);
+    assert_eq!(cgroups::scan(&group.layout), just_this);
     assert!(!cgroups::remove_root(&group.layout).unwrap());
     group.clean();
     assert!(group.runtime.block_on(group.shims.scan()).unwrap().is_empty());
