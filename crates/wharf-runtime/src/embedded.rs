@@ -130,6 +130,20 @@ impl Embedded {
         Ok(Self { layout, images, network, shims, pulls, hint, subscribed: Arc::default() })
     }
 
+    /// Removes what is kept on the host for all groups together: link, route, firewall table and
+    /// cgroup. Refuses while anything of a group exists.
+    pub async fn uninstall(&self) -> Result<(), BackendError> {
+        let about = || "remove what Wharf keeps on the host".to_owned();
+        if let Some(id) = self.take_inventory().await?.groups().first() {
+            let source = std::io::Error::other(format!("something of group {id} exists"));
+            return Err(failed(about(), source));
+        }
+        self.network.remove_all().await.map_err(|source| failed(about(), source))?;
+        crate::cgroups::remove_root(&self.layout)
+            .map(drop)
+            .map_err(|source| failed(about(), source))
+    }
+
     fn pass(&self, desired: &Desired, plan: Plan, told: &mut Vec<Occurrence>, again: bool) -> Pass {
         told.extend(plan.occurrences);
         told.extend(self.pulls.occurrences(&desired.id));

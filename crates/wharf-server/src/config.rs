@@ -56,6 +56,10 @@ pub struct ServeArgs {
     /// Log this much: error, warn, info, debug or trace, also per module [default: info]
     #[arg(long, env = "WHARF_LOG", value_name = "FILTER")]
     log: Option<String>,
+    /// Remove what the daemon keeps on the host (links, firewall table, cgroups) and exit; only when
+    /// there is no group left
+    #[arg(long)]
+    pub(crate) uninstall: bool,
     /// Take this for the host's boot id; for tests of reboots
     #[arg(long, env = "WHARF_BOOT_ID", hide = true)]
     boot_id: Option<String>,
@@ -93,6 +97,7 @@ pub(crate) struct Config {
     pub(crate) hold: Duration,
     pub(crate) log: String,
     pub(crate) boot_id: Option<String>,
+    pub(crate) is_uninstalling: bool,
 }
 
 /// Settings that cannot be used.
@@ -155,6 +160,7 @@ impl Config {
             ),
             log: args.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
             boot_id: args.boot_id,
+            is_uninstalling: args.uninstall,
         })
     }
 }

@@ -17,6 +17,7 @@ use wharf_arm::container_group::RenderContext;
 use wharf_image::{ImageConfig, ImageError, ImageStore};
 use wharf_model::{
     Name,
+    backend::BackendError,
     clock::{Clock, SystemClock},
     error::chain,
 };
@@ -88,6 +89,9 @@ pub(crate) enum ServeError {
     /// The host cannot be prepared.
     #[error("prepare the host")]
     Backend(#[from] StartError),
+    /// Something is left on the host.
+    #[error("uninstall")]
+    Uninstall(#[from] BackendError),
     /// The runtime cannot be made.
     #[error("start the runtime")]
     Runtime(#[source] io::Error),
@@ -165,6 +169,9 @@ async fn run(config: Config) -> Result<(), ServeError> {
         hint,
     })
     .await?;
+    if config.is_uninstalling {
+        return Ok(backend.uninstall().await?);
+    }
     let made = Controller::new(store.clone(), backend, Arc::clone(&clock), config.grace);
     let controller = controller.get_or_init(|| made).clone();
     let settings = Arc::new(settings(&config, &store)?);

@@ -8,9 +8,10 @@ fn main() -> ExitCode {
     // The shim comes first: it must stay small, and nothing else may have been set up.
     match args.next() {
         Some(word) if word == "shim" => wharf_shim::main(args),
-        Some(word) if word == "serve" => {
-            wharf_server::main(std::iter::once(word).chain(args))
+        Some(word) if word == "serve" => wharf_server::main(std::iter::once(word).chain(args)),
+        word => {
+            let args = program.into_iter().chain(word).chain(args);
+            wharf_cli::main(args, wharf_server::command())
         }
-        _ => { drop(program); ExitCode::SUCCESS }
     }
 }

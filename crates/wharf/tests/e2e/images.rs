@@ -1,0 +1,123 @@
+//! Images from a real registry and from files.
+
+use std::{io::Read as _, net::TcpListener};
+
+use crate::harness::{
+    Daemon,
+    registry::{Registry, busybox_layout},
+};
+
+#[test]
+fn an_image_from_a_registry_runs_and_its_exit_code_and_log_are_told() {
+    let (wharf, registry) = (Daemon::start(), Registry::start());
+    let image = registry.push_busybox("team/busybox");
+    wharf.ok(&[
+        "create",
+        "task",
+        "--image",
+        &image,
+        "--restart-policy",
+        "Never",
+        "--command-line",
+        "sh -c 'echo hi; exit 3'",
+    ]);
+    wharf.wait_for_state("task", "Failed");
+    let state = &wharf.view("task", 0)["currentState"];
+    assert_eq!((&state["state"], &state["exitCode"]), (&"Terminated".into(), &3.into()));
+    assert_eq!(state["detailStatus"], "Error");
+    assert_eq!(wharf.ok(&["logs", "task"]), "hi\n");
+    assert!(wharf.ok(&["image", "list"]).contains("team/busybox"));
+    let names: Vec<String> = wharf.view("task", 0)["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["name"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(names, ["Pulling", "Pulled", "Created", "Started"]);
+    // It is cached now: the registry is not needed any more.
+    drop(registry);
+    wharf.ok(&[
+        "create",
+        "again",
+        "--image",
+        &image,
+        "--restart-policy",
+        "Never",
+        "--command-line",
+        "true",
+    ]);
+    wharf.wait_for_state("again", "Succeeded");
+}
+
+#[test]
+fn an_image_that_is_not_there_is_refused_before_anything_is_made() {
+    let (wharf, registry) = (Daemon::start(), Registry::start());
+    let image = format!("{}/nobody/nothing:latest", registry.address);
+    let (code, error) = wharf.fails(&["create", "g", "--image", &image]);
+    assert_eq!(code, 1);
+    assert!(error.contains("InaccessibleImage") && error.contains(&image), "{error}");
+    assert_eq!(wharf.fails(&["show", "g"]).0, 3);
+}
+
+#[test]
+fn a_layer_that_is_not_what_its_digest_says_never_runs() {
+    let (wharf, registry) = (Daemon::start(), Registry::start());
+    let image = registry.push_busybox("bad/busybox");
+    registry.tamper();
+    let (code, error) = wharf.fails(&["image", "pull", &image]);
+    assert_ne!(code, 0);
+    assert!(!wharf.ok(&["image", "list"]).contains("bad/busybox"), "{error}");
+    // A group that names it is accepted, since its manifest is there, and tells why it waits.
+    wharf.ok(&["create", "g", "--image", &image, "--no-wait"]);
+    let told = crate::harness::wait_for(std::time::Duration::from_secs(20), || {
+        wharf.view("g", 0).to_string().contains("Failed to pull image")
+    });
+    assert!(told, "{:#}", wharf.view("g", 0));
+    assert_eq!(wharf.view("g", 0)["currentState"]["state"], "Waiting");
+    let layers = wharf.dir().join("d/images/layers");
+    assert_eq!(std::fs::read_dir(layers).unwrap().count(), 0, "nothing half-made is left");
+}
+
+#[test]
+fn a_registry_that_hangs_is_an_error_in_bounded_time() {
+    let wharf = Daemon::start();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let image = format!("{}/a/b:latest", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let mut open = Vec::new();
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            drop(connection.read(&mut [0; 64]));
+            open.push(connection);
+        }
+    });
+    let (code, error) = wharf.fails(&["create", "g", "--image", &image]);
+    assert_eq!(code, 1);
+    assert!(error.contains("RegistryErrorResponse"), "{error}");
+    assert_eq!(wharf.fails(&["show", "g"]).0, 3);
+}
+
+#[test]
+fn an_imported_layout_runs_under_the_name_it_is_given() {
+    let wharf = Daemon::start();
+    let layout = wharf.dir().join("layout");
+    busybox_layout(&layout);
+    let path = layout.to_str().unwrap();
+    wharf.ok(&["image", "import", path, "--name", "local/busybox:1"]);
+    wharf.ok(&[
+        "create",
+        "g",
+        "--image",
+        "local/busybox:1",
+        "--restart-policy",
+        "Never",
+        "--command-line",
+        "sh -c 'id; cat /etc/hostname'",
+    ]);
+    wharf.wait_for_state("g", "Succeeded");
+    assert!(wharf.ok(&["logs", "g"]).ends_with("g\n"));
+    assert!(wharf.ok(&["image", "prune"]).contains("0 images"), "it is in use");
+    wharf.clear();
+    wharf.ok(&["image", "prune"]);
+    assert!(!wharf.ok(&["image", "list"]).contains("local/busybox"));
+}

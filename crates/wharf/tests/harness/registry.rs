@@ -1,0 +1,154 @@
+//! A real registry (Debian's docker-registry) on loopback, and an image of busybox to put in it.
+
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use super::wait_for;
+
+/// A running registry.
+pub(crate) struct Registry {
+    child: Child,
+    dir: tempfile::TempDir,
+    pub(crate) address: String,
+}
+
+impl Registry {
+    pub(crate) fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let address = format!("127.0.0.1:{port}");
+        let config = dir.path().join("config.yml");
+        let storage = dir.path().join("storage");
+        let text = format!(
+            "version: 0.1\nlog: {{level: error}}\nstorage:\n  filesystem:\n    rootdirectory: {}\n\
+             \nhttp:\n  addr: {address}\n",
+            storage.display()
+        );
+        std::fs::write(&config, text).unwrap();
+        let child = Command::new("docker-registry")
+            .arg("serve")
+            .arg(&config)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("docker-registry is installed");
+        let up =
+            wait_for(Duration::from_secs(10), || std::net::TcpStream::connect(&address).is_ok());
+        assert!(up, "the registry did not start");
+        Self { child, dir, address }
+    }
+
+    /// Builds an image of busybox and pushes it; returns its reference.
+    pub(crate) fn push_busybox(&self, name: &str) -> String {
+        let layout = self.dir.path().join(format!("layout-{}", name.replace('/', "-")));
+        busybox_layout(&layout);
+        let reference = format!("{}/{name}:latest", self.address);
+        let output = Command::new("skopeo")
+            .args(["copy", "--quiet", "--insecure-policy", "--dest-tls-verify=false"])
+            .arg(format!("oci:{}:latest", layout.display()))
+            .arg(format!("docker://{reference}"))
+            .output()
+            .expect("skopeo is installed");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        reference
+    }
+
+    /// Changes a byte in the middle of every layer that is stored.
+    pub(crate) fn tamper(&self) {
+        let blobs = find(&self.dir.path().join("storage"));
+        let layers = blobs.iter().filter(|path| path.metadata().unwrap().len() > 100_000);
+        let mut count = 0;
+        for path in layers {
+            let mut bytes = std::fs::read(path).unwrap();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 0xff;
+            std::fs::write(path, bytes).unwrap();
+            count += 1;
+        }
+        assert!(count > 0, "there is a layer to change");
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn find(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap().flatten() {
+        if entry.path().is_dir() {
+            found.extend(find(&entry.path()));
+        } else {
+            found.push(entry.path());
+        }
+    }
+    found
+}
+
+/// An OCI layout with one image: busybox, its applets, and a line in `/etc/passwd`.
+pub(crate) fn busybox_layout(dir: &Path) {
+    let mut layer = tar::Builder::new(Vec::new());
+    let busybox = std::fs::read("/bin/busybox").expect("busybox-static is installed");
+    let mut add = |path: &str, bytes: &[u8], mode: u32| {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(mode);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
+        layer.append_data(&mut header, path, bytes).unwrap();
+    };
+    add("bin/busybox", &busybox, 0o755);
+    add("etc/passwd", b"root:x:0:0::/root:/bin/sh\n", 0o644);
+    for applet in ["sh", "sleep", "cat", "echo", "true", "wget", "nc", "ls", "id", "trap"] {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::Symlink);
+        header.set_size(0);
+        header.set_mode(0o777);
+        header.set_uid(0);
+        header.set_gid(0);
+        layer.append_link(&mut header, format!("bin/{applet}"), "busybox").unwrap();
+    }
+    let layer = layer.into_inner().unwrap();
+    let blobs = dir.join("blobs/sha256");
+    std::fs::create_dir_all(&blobs).unwrap();
+    let put = |kind: &str, bytes: &[u8]| {
+        let hex: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        std::fs::write(blobs.join(&hex), bytes).unwrap();
+        json!({
+            "mediaType": format!("application/vnd.oci.image.{kind}"),
+            "digest": format!("sha256:{hex}"),
+            "size": bytes.len(),
+        })
+    };
+    let layer = put("layer.v1.tar", &layer);
+    let config = json!({
+        "architecture": if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" },
+        "os": "linux",
+        "config": { "Cmd": ["sh"], "Env": ["PATH=/bin"], "WorkingDir": "/" },
+        "rootfs": { "type": "layers", "diff_ids": [layer["digest"]] },
+    });
+    let config = put("config.v1+json", config.to_string().as_bytes());
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": config,
+        "layers": [layer],
+    });
+    let mut entry = put("manifest.v1+json", manifest.to_string().as_bytes());
+    entry["annotations"] = json!({ "org.opencontainers.image.ref.name": "latest" });
+    let index = json!({ "schemaVersion": 2, "manifests": [entry] });
+    std::fs::write(dir.join("index.json"), index.to_string()).unwrap();
+    std::fs::write(dir.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+}
