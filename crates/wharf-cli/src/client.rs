@@ -121,28 +121,15 @@ impl Client {
         Ok(lines.boxed())
     }
 
-    /// POST of an action that may take as long as it takes.
-    pub(crate) async fn post_long(&self, path: &str, body: &Value) -> Result<Answer, CliError> {
-        self.send_within(Method::POST, path, Some(body), None).await
-    }
-
-    /// A PUT may resolve images at a slow registry before it is answered.
     async fn send(
         &self,
         method: Method,
         path: &str,
         body: Option<&Value>,
     ) -> Result<Answer, CliError> {
-        self.send_within(method, path, body, Some(Duration::from_mins(2))).await
-    }
-
-    async fn send_within(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-        limit: Option<Duration>,
-    ) -> Result<Answer, CliError> {
+        // Others wait for registries, for grace periods, for disks.
+        let limit = Duration::from_mins(if method == Method::GET { 1 } else { 15 });
+        let limit = Some(limit);
         let response = self.exchange(method, path, body, limit).await?;
         if !response.status().is_success() {
             return Err(read_error(response).await);

@@ -69,7 +69,8 @@ pub(crate) fn address(group: &Value) -> String {
 fn requested(group: &Value, name: &str) -> f64 {
     let pointer = format!("/properties/resources/requests/{name}");
     let values = items(group, "/properties/containers").iter();
-    values.filter_map(|c| c.pointer(&pointer).and_then(Value::as_f64)).sum()
+    // An empty sum of floats is minus zero.
+    values.filter_map(|c| c.pointer(&pointer).and_then(Value::as_f64)).fold(0.0, |sum, n| sum + n)
 }
 
 /// `1 / 1.5 GB`.

@@ -113,7 +113,6 @@ pub(crate) struct CreateArgs {
     #[arg(
         long,
         value_name = "KEY",
-        requires = "azure_file_volume_share_name",
         env = "WHARF_STORAGE_KEY",
         hide_env_values = true,
         help_heading = "Volumes"

@@ -30,12 +30,19 @@ pub(crate) async fn run(context: &Context, args: &ExportArgs) -> Result<(), CliE
     let exported = export(&context.group(&args.name).await?);
     let Some(path) = &args.file else {
         return match (context.output.format, &context.output.query) {
-            (Format::Table, None) => output::text(&output::yaml(&exported)?),
+            (Format::Table, None) => output::text(&yaml(&exported)?),
             _ => context.output.document(&exported),
         };
     };
-    fs_err::write(path, output::yaml(&exported)?)
+    fs_err::write(path, yaml(&exported)?)
         .map_err(|source| CliError::Output { subject: path.to_string(), source })
+}
+
+/// Readers of YAML 1.1, `az` among them, take a bare date for a date and not for a text.
+fn yaml(exported: &Value) -> Result<String, CliError> {
+    let version = wharf_arm::ApiVersion::LATEST.as_str();
+    let bare = format!("apiVersion: {version}\n");
+    Ok(output::yaml(exported)?.replacen(&bare, &format!("apiVersion: '{version}'\n"), 1))
 }
 
 /// Keeps what a PUT takes, as `az container export` does, sorted as it sorts. What the service adds
@@ -93,7 +100,7 @@ mod tests {
         let group: Value =
             serde_json::from_str(include_str!("../../tests/fixtures/group.json")).unwrap();
         let exported = export(&group);
-        let text = output::yaml(&exported).unwrap();
+        let text = yaml(&exported).unwrap();
         assert_eq!(template::parse("x", &text, &|_| None).unwrap(), exported);
         for gone in ["instanceView", "provisioning", "20.81", "sku"] {
             assert!(!text.contains(gone), "{gone} in {text}");

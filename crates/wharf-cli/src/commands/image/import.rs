@@ -35,7 +35,7 @@ pub(super) async fn run(context: &Context, args: &ImportArgs) -> Result<(), CliE
     if let Some(name) = &args.name {
         request["name"] = json!(name);
     }
-    let imported = client.post_long("/wharf/v1/images/import", &request).await?.body;
+    let imported = client.post("/wharf/v1/images/import", Some(&request)).await?.body;
     drop(progress);
     if !context.output.is_readable() {
         return context.output.document(imported.get("value").unwrap_or(&Value::Null));
