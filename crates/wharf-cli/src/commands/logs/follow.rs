@@ -15,7 +15,7 @@ const WINDOW: u32 = 1000;
 pub(super) async fn run(log: &Log<'_>, args: &LogsArgs, container: &str) -> Result<(), CliError> {
     let client = log.context.client().await?;
     let mut pause =
-        if client.is_local() { Pause::between(200, 1000) } else { Pause::between(500, 2000) };
+        if client.is_local() { Pause::between(200, 500) } else { Pause::between(500, 2000) };
     let mut follower = Follower::new(args.timestamps);
     let mut is_first = true;
     loop {
