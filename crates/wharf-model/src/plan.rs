@@ -164,11 +164,17 @@ pub struct Plan {
 
 /// Decides the next effects.
 pub fn plan(now: Timestamp, want: &Desired, have: &Observed) -> Plan {
-    let history = history::merge(now, want, have);
+    let (history, is_invented) = history::merge(now, want, have);
     let mut plan = match want.power {
         Power::Running => running::plan(now, want, have, history),
         Power::Stopped | Power::Deleted => ending::plan(now, want, have, history),
     };
+    if is_invented && want.power != Power::Deleted {
+        // The ends that nobody saw are told once, from what was found before anything is done.
+        plan.steps.clear();
+        plan.record_first = true;
+        plan.is_settled = false;
+    }
     plan.occurrences = telling::occurrences(want, have, &plan.status);
     plan
 }

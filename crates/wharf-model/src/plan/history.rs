@@ -16,18 +16,21 @@ use crate::{
 };
 
 /// The runs of every desired container in its present revision; a run without an exit is alive.
-pub(super) fn merge(now: Timestamp, want: &Desired, have: &Observed) -> History {
+/// Also whether an end had to be invented for one.
+pub(super) fn merge(now: Timestamp, want: &Desired, have: &Observed) -> (History, bool) {
     let mut history = History::new();
+    let mut is_invented = false;
     for container in want.spec.all_containers() {
         let revision = want.revisions.get(&container.name).copied().unwrap_or(want.generation);
         let observed = have.containers.get(&container.name).filter(|c| c.revision == revision);
         let recorded =
             want.recorded.containers.get(&container.name).filter(|c| c.revision == revision);
         let runs = merge_runs(recorded, observed);
-        let runs = close_lost_runs(now, want, have, observed, runs);
+        let (runs, is_lost) = close_lost_runs(now, want, have, observed, runs);
+        is_invented |= is_lost;
         history.insert(container.name.clone(), ContainerStatus { revision, runs, waiting: None });
     }
-    history
+    (history, is_invented)
 }
 
 /// Of two accounts of one run, the one that knows its end is right; the record comes first.
@@ -51,17 +54,19 @@ fn close_lost_runs(
     have: &Observed,
     observed: Option<&ContainerObs>,
     mut runs: Vec<Run>,
-) -> Vec<Run> {
+) -> (Vec<Run>, bool) {
     let is_alive = |run: &Run| {
         have.sandbox == Sandbox::Alive
             && observed.is_some_and(|c| c.runs.iter().any(|seen| seen.start == run.start))
     };
+    let mut is_invented = false;
     for run in runs.iter_mut().filter(|run| run.exit.is_none()) {
         if !is_alive(run) {
             run.exit = Some(unseen_exit(now, want, have));
+            is_invented = true;
         }
     }
-    runs
+    (runs, is_invented)
 }
 
 fn unseen_exit(now: Timestamp, want: &Desired, have: &Observed) -> Exit {

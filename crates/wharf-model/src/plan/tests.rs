@@ -398,6 +398,8 @@ fn a_container_that_ran_when_the_host_went_down_runs_again_by_policy() {
         let exit = plan.status.containers[&name("web")].last_exit().cloned().unwrap();
         assert_eq!((exit.code, exit.cause), (7147, ExitCause::HostRestart));
         assert_eq!(plan.status.state, state, "{policy:?}");
+        // What was found is recorded before anything changes it.
+        assert!(plan.steps.is_empty() && plan.record_first);
     }
 }
 

@@ -59,7 +59,7 @@ fn yaml_that_is_none_says_where() {
     let wharf = Daemon::start();
     let (exit, error) = wharf.fails(&["create", "-f", &file(&wharf, "a: [1\nb: 2\n")]);
     assert_eq!(exit, 2);
-    assert!(error.contains("line"), "{error}");
+    assert!(error.contains("group.yaml:2:2"), "{error}");
 }
 
 #[test]

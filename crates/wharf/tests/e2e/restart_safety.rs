@@ -76,7 +76,7 @@ fn after_a_reboot_services_come_back_and_finished_tasks_do_not() {
     let restarted = wait_for(Duration::from_secs(20), || wharf.view("web", 0)["restartCount"] == 1);
     let view = wharf.view("web", 0);
     assert!(restarted, "{view:#}");
-    assert_eq!(view["previousState"]["exitCode"], 7147);
+    assert_eq!(view["previousState"]["exitCode"], 7147, "{view:#}\n{}", wharf.log());
     assert!(curl(&format!("http://{}/healthz", wharf.ip("web"))).contains("ok"));
     assert_eq!(wharf.view("wordcount", 0), finished, "it is not run again");
     wharf.wait_for_state("once", "Failed");
