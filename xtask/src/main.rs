@@ -1,5 +1,7 @@
 //! Every developer command: `cargo xtask --help`.
 
+mod bench;
+mod crash;
 mod docs;
 mod layers;
 
@@ -28,6 +30,18 @@ enum Task {
     Lint,
     /// Check licences, bans and sources with cargo-deny, if it is installed
     Deny,
+    /// Measure the budgets beside crun and podman, with the release build
+    Bench {
+        /// Create so many groups for throughput, memory and restart
+        #[arg(long, default_value_t = 200)]
+        groups: usize,
+    },
+    /// Kill the daemon at random moments and at every fail point, and check what is left
+    Crash {
+        /// At least so many times
+        #[arg(long, default_value_t = 200)]
+        count: u32,
+    },
     /// Everything that CI runs
     Ci,
 }
@@ -56,6 +70,8 @@ fn run(task: Task) -> Result<()> {
             call("cargo", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
         }
         Task::Deny => call("cargo", &["deny", "check", "bans", "licenses", "sources"]),
+        Task::Bench { groups } => bench::run(groups),
+        Task::Crash { count } => crash::run(count),
         Task::Ci => call("scripts/test", &[]),
     }
 }

@@ -176,7 +176,9 @@ impl Backend for Embedded {
             }
             tracing::debug!(group = %desired.id, steps = ?plan.steps, "executing");
             for step in &plan.steps {
+                fail::fail_point!("step.before", |_| std::process::abort());
                 self.execute(desired, step).await?;
+                fail::fail_point!("step.after", |_| std::process::abort());
             }
             told.extend(plan.occurrences);
         }

@@ -73,12 +73,12 @@ impl App {
         decide: impl FnOnce(Option<&Group>) -> Result<Decision, Error> + Send + 'static,
     ) -> Result<Accepted, Error> {
         let (now, wanted) = (self.clock.now(), key.clone());
-        fail::fail_point!("accept.before_commit");
+        fail::fail_point!("accept.before_commit", |_| std::process::abort());
         let accepted = self
             .blocking(move |store| store.accept(now, &wanted, ids::new_ids(), decide))
             .await?
             .map_err(accept_failed)?;
-        fail::fail_point!("accept.after_commit");
+        fail::fail_point!("accept.after_commit", |_| std::process::abort());
         if accepted.operation.is_some() {
             self.controller.poke(&accepted.group.id);
         }

@@ -326,7 +326,7 @@ impl<B: Backend> Controller<B> {
             };
             let now = self.inner.clock.now();
             let pass = self.inner.backend.reconcile(now, &desired).await?;
-            fail::fail_point!("pass.before_record");
+            fail::fail_point!("pass.before_record", |_| std::process::abort());
             if pass.is_gone {
                 let wanted = id.clone();
                 self.blocking(move |store| store.forget(now, &wanted)).await??;
@@ -336,7 +336,7 @@ impl<B: Backend> Controller<B> {
             }
             let (again, wake_at) = (pass.again, pass.wake_at);
             self.record(desired, pass).await?;
-            fail::fail_point!("pass.after_record");
+            fail::fail_point!("pass.after_record", |_| std::process::abort());
             if !again {
                 return Ok(wake_at);
             }

@@ -107,8 +107,14 @@ fn death_at_every_fail_point_is_repaired_by_the_next_daemon() {
                 wharf.up(&[]);
             }
             let settled = wait_for(Duration::from_secs(30), || {
-                let shown = wharf.run(&["show", "g", "-o", "tsv", "--query",
-                    "properties.provisioningState"]);
+                let shown = wharf.run(&[
+                    "show",
+                    "g",
+                    "-o",
+                    "tsv",
+                    "--query",
+                    "properties.provisioningState",
+                ]);
                 shown.status.code() == Some(3) || shown.stdout.starts_with(b"Succeeded")
             });
             assert!(settled, "{failpoints} (acknowledged: {is_acknowledged})\n{}", wharf.log());

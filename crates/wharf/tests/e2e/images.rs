@@ -122,3 +122,36 @@ fn an_imported_layout_runs_under_the_name_it_is_given() {
     wharf.ok(&["image", "prune"]);
     assert!(!wharf.ok(&["image", "list"]).contains("local/busybox"));
 }
+
+/// A small file system of its own, unmounted at the end of the test.
+struct Small(std::path::PathBuf);
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        drop(std::process::Command::new("umount").arg("-l").arg(&self.0).status());
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_and_leaves_nothing_half_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("d");
+    let images = data.join("images");
+    std::fs::create_dir_all(&images).unwrap();
+    let mount = ["-t", "tmpfs", "-o", "size=600k", "small", images.to_str().unwrap()];
+    assert!(std::process::Command::new("mount").args(mount).status().unwrap().success());
+    let small = Small(images.clone());
+    let run = dir.path().join("r");
+    let registry = Registry::start();
+    let image = registry.push_busybox("big/busybox");
+    let args = ["--data-dir", data.to_str().unwrap(), "--run-dir", run.to_str().unwrap()];
+    let wharf = Daemon::at(dir.path(), &args);
+    let (code, error) = wharf.fails(&["image", "pull", &image]);
+    assert!(code == 1 && error.contains("No space left on device"), "{error}");
+    for place in ["layers", "tmp"] {
+        assert_eq!(std::fs::read_dir(images.join(place)).unwrap().count(), 0, "{place}");
+    }
+    assert!(!wharf.ok(&["image", "list"]).contains("big/busybox"));
+    drop(wharf);
+    drop(small);
+}

@@ -19,7 +19,9 @@ static POOLS: AtomicU8 = AtomicU8::new(0);
 
 /// A running daemon.
 pub(crate) struct Daemon {
-    dir: tempfile::TempDir,
+    /// Removed last.
+    _own: Option<tempfile::TempDir>,
+    dir: std::path::PathBuf,
     child: Option<Child>,
     args: Vec<String>,
 }
@@ -32,13 +34,21 @@ impl Daemon {
 
     /// The same with more arguments of `wharf serve`.
     pub(crate) fn with(more: &[&str]) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let own = tempfile::tempdir().unwrap();
+        let dir = own.path().to_owned();
+        let mut daemon = Self::at(&dir, more);
+        daemon._own = Some(own);
+        daemon
+    }
+
+    /// The same in a directory of the caller's.
+    pub(crate) fn at(dir: &std::path::Path, more: &[&str]) -> Self {
         // A third byte for the process and one bit for the daemon, so that test programs that
         // run at one time do not meet.
         let number = POOLS.fetch_add(1, Ordering::Relaxed);
         let third = (std::process::id() % 128) as u8 * 2 + number % 2;
         let pool = format!("10.206.{third}.{}/27", (number / 2 % 8) * 32);
-        let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+        let path = |name: &str| dir.join(name).to_str().unwrap().to_owned();
         let mut args = vec!["serve".to_owned()];
         for (flag, value) in [
             ("--data-dir", path("d").as_str()),
@@ -53,17 +63,17 @@ impl Daemon {
             }
         }
         args.extend(more.iter().map(ToString::to_string));
-        let mut daemon = Self { dir, child: None, args };
+        let mut daemon = Self { _own: None, dir: dir.to_owned(), child: None, args };
         daemon.up(&[]);
         daemon
     }
 
     pub(crate) fn dir(&self) -> &std::path::Path {
-        self.dir.path()
+        self.dir.as_path()
     }
 
     pub(crate) fn log(&self) -> String {
-        std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+        std::fs::read_to_string(self.dir.as_path().join("log")).unwrap_or_default()
     }
 
     /// Starts the daemon with more environment.
@@ -72,7 +82,7 @@ impl Daemon {
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
-            .open(self.dir.path().join("log"))
+            .open(self.dir.as_path().join("log"))
             .unwrap();
         let child = Command::new(WHARF)
             .args(&self.args)
@@ -92,7 +102,7 @@ impl Daemon {
     pub(crate) fn http(&self, path: &str) -> String {
         let output = Command::new("curl")
             .args(["-s", "--max-time", "10", "--unix-socket"])
-            .arg(self.dir.path().join("r/wharf.sock"))
+            .arg(self.dir.as_path().join("r/wharf.sock"))
             .arg(format!("http://localhost{path}"))
             .output()
             .unwrap();
@@ -104,6 +114,15 @@ impl Daemon {
         let mut child = self.child.take().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    /// Whether the daemon has died by itself; then it can be started again.
+    pub(crate) fn is_dead(&mut self) -> bool {
+        let is_dead = self.child.as_mut().is_none_or(|child| child.try_wait().unwrap().is_some());
+        if is_dead {
+            self.child = None;
+        }
+        is_dead
     }
 
     /// Process id of the daemon.
@@ -119,7 +138,7 @@ impl Daemon {
     /// A client command to be run.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(WHARF);
-        let socket = self.dir.path().join("r/wharf.sock");
+        let socket = self.dir.as_path().join("r/wharf.sock");
         command
             .args(args)
             .env("WHARF_ENDPOINT", format!("unix://{}", socket.display()))
@@ -177,7 +196,7 @@ impl Daemon {
         let is_clean = wait_for(Duration::from_secs(10), || self.run(&["doctor"]).status.success());
         assert!(is_clean, "{}\n{}", text(&self.run(&["doctor"]).stdout), self.log());
         for place in ["d/groups", "r/groups"] {
-            let left = std::fs::read_dir(self.dir.path().join(place)).unwrap().count();
+            let left = std::fs::read_dir(self.dir.as_path().join(place)).unwrap().count();
             assert_eq!(left, 0, "files are left in {place}");
         }
     }

@@ -1,0 +1,200 @@
+//! `cargo xtask bench`: the budgets of DESIGN §6, measured beside peers in the same run.
+//!
+//! A daemon of its own with its own directories; everything goes through the API on its socket, as
+//! a client would. Peers that are not installed are left out and said so.
+
+mod daemon;
+mod http;
+mod peers;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+
+use daemon::Daemon;
+
+/// Groups of the latency measurements.
+const SAMPLES: usize = 60;
+/// Clients that create and delete at once.
+const CLIENTS: usize = 8;
+
+/// One line of the result.
+struct Row {
+    what: String,
+    median: f64,
+    p95: f64,
+    unit: &'static str,
+    budget: &'static str,
+}
+
+/// Measures and prints the table.
+pub(crate) fn run(groups: usize) -> Result<()> {
+    let mut daemon = Daemon::start()?;
+    let mut rows = Vec::new();
+    daemon.warm_up()?;
+    one_by_one(&daemon, &mut rows)?;
+    many(&mut daemon, groups, &mut rows)?;
+    let peers = peers::measure()?;
+    print(&rows, &peers);
+    daemon.finish()
+}
+
+fn body(command: &[&str]) -> Value {
+    json!({
+        "location": "local",
+        "properties": {
+            "osType": "Linux",
+            "restartPolicy": "Never",
+            "containers": [{ "name": "c", "properties": {
+                "image": daemon::IMAGE,
+                "command": command,
+                "ports": [{ "port": 80 }],
+                "resources": { "requests": { "cpu": 0.01, "memoryInGB": 0.1 } },
+            } }],
+            "ipAddress": { "type": "Public", "ports": [{ "port": 80 }] },
+        },
+    })
+}
+
+/// Create and delete, one group after the other.
+fn one_by_one(daemon: &Daemon, rows: &mut Vec<Row>) -> Result<()> {
+    let (mut started, mut answered, mut deleted) = (vec![], vec![], vec![]);
+    for n in 0..SAMPLES {
+        let path = daemon.group(&format!("one-{n}"));
+        let begin = Instant::now();
+        let answer = http::request(&daemon.socket, "PUT", &path, Some(&body(&["sleep", "1000"])))?;
+        answered.push(millis(begin.elapsed()));
+        let operation = answer.header("azure-asyncoperation").context("no operation")?.to_owned();
+        let operation = operation.trim_start_matches("http://localhost").to_owned();
+        let state = daemon.wait(&operation)?;
+        let group = http::request(&daemon.socket, "GET", &path, None)?.body;
+        let view = &group["properties"]["containers"][0]["properties"]["instanceView"];
+        let from = time(&state["startTime"])?;
+        let to = time(&view["currentState"]["startTime"])?;
+        started.push(to - from);
+        let begin = Instant::now();
+        http::request(&daemon.socket, "DELETE", &path, None)?;
+        deleted.push(millis(begin.elapsed()));
+    }
+    rows.push(row(
+        "PUT accepted → process started, own network and address",
+        started,
+        "ms",
+        "≤ 25",
+    ));
+    rows.push(row("PUT as the client sees it, group running", answered, "ms", ""));
+    rows.push(row("DELETE → nothing left", deleted, "ms", "≤ 100"));
+    Ok(())
+}
+
+/// As many as asked for at once: throughput, memory, restart, and away again.
+fn many(daemon: &mut Daemon, groups: usize, rows: &mut Vec<Row>) -> Result<()> {
+    let empty = daemon.private_kib(daemon.pid())?;
+    rows.push(row("daemon with 0 groups, private memory", vec![empty / 1024.0], "MiB", "≤ 40"));
+    let begin = Instant::now();
+    in_parallel(daemon, groups, "PUT")?;
+    daemon.wait_until_running(groups)?;
+    let rate = rate(groups, begin.elapsed());
+    rows.push(row(&format!("{groups} groups created, rate"), vec![rate], "/s", "≥ 30"));
+    let shims: Result<Vec<f64>> =
+        daemon.shims()?.into_iter().map(|pid| daemon.private_kib(pid)).collect();
+    let shims = shims?;
+    ensure!(shims.len() >= groups, "{} shims for {groups} groups", shims.len());
+    rows.push(row(
+        "shim of an idle group, private memory",
+        shims.iter().map(|k| k / 1024.0).collect(),
+        "MiB",
+        "≤ 4",
+    ));
+    let full = daemon.private_kib(daemon.pid())?;
+    rows.push(row(
+        &format!("daemon with {groups} groups, private memory"),
+        vec![full / 1024.0],
+        "MiB",
+        "≤ 120",
+    ));
+    let begin = Instant::now();
+    daemon.restart()?;
+    let restarted = begin.elapsed().as_secs_f64();
+    rows.push(row(
+        &format!("restart with {groups} running groups → all adopted"),
+        vec![restarted],
+        "s",
+        "≤ 2",
+    ));
+    daemon.wait_until_running(groups)?;
+    let begin = Instant::now();
+    in_parallel(daemon, groups, "DELETE")?;
+    let gone = self::rate(groups, begin.elapsed());
+    rows.push(row(&format!("{groups} groups deleted, rate"), vec![gone], "/s", ""));
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a few hundred")]
+fn rate(count: usize, took: Duration) -> f64 {
+    count as f64 / took.as_secs_f64()
+}
+
+fn in_parallel(daemon: &Daemon, groups: usize, method: &str) -> Result<()> {
+    let body = body(&["sleep", "1000"]);
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..CLIENTS)
+            .map(|client| {
+                let body = (method == "PUT").then_some(&body);
+                scope.spawn(move || -> Result<()> {
+                    for n in (client..groups).step_by(CLIENTS) {
+                        let path = daemon.group(&format!("many-{n}"));
+                        http::request(&daemon.socket, method, &path, body)?;
+                    }
+                    Ok(())
+                })
+            })
+            .collect();
+        workers.into_iter().try_for_each(|worker| match worker.join() {
+            Ok(result) => result,
+            Err(_) => anyhow::bail!("a client panicked"),
+        })
+    })
+}
+
+fn millis(took: Duration) -> f64 {
+    took.as_secs_f64() * 1e3
+}
+
+/// Milliseconds of a time of the API.
+#[expect(clippy::cast_precision_loss, reason = "milliseconds of a day fit easily")]
+fn time(value: &Value) -> Result<f64> {
+    let text = value.as_str().with_context(|| format!("{value} is no time"))?;
+    let at: jiff::Timestamp = text.parse()?;
+    Ok((at.as_millisecond() % 86_400_000) as f64)
+}
+
+fn row(what: &str, mut values: Vec<f64>, unit: &'static str, budget: &'static str) -> Row {
+    values.sort_by(f64::total_cmp);
+    let at = |share: usize| values[(values.len() * share / 100).min(values.len() - 1)];
+    Row { what: what.to_owned(), median: at(50), p95: at(95), unit, budget }
+}
+
+#[expect(clippy::print_stdout, reason = "the result")]
+fn print(rows: &[Row], peers: &[peers::Peer]) {
+    println!("| what | median | p95 | unit | budget |\n|---|---|---|---|---|");
+    for row in rows {
+        println!(
+            "| {} | {:.1} | {:.1} | {} | {} |",
+            row.what, row.median, row.p95, row.unit, row.budget
+        );
+    }
+    let ours = rows.first().map_or(f64::NAN, |row| row.median);
+    println!(
+        "\n| peer, same run | median ms | p95 ms | peer ÷ Wharf (PUT accepted → started) |\n|---|---|---|---|"
+    );
+    for peer in peers {
+        match &peer.result {
+            Ok((median, p95)) => {
+                println!("| {} | {median:.1} | {p95:.1} | {:.1} |", peer.what, median / ours);
+            }
+            Err(why) => println!("| {} | – | – | not measured: {why} |", peer.what),
+        }
+    }
+}
