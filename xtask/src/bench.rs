@@ -90,15 +90,14 @@ fn one_by_one(daemon: &Daemon, rows: &mut Vec<Row>) -> Result<()> {
 
 /// As many as asked for at once: throughput, memory, restart, and away again.
 fn many(daemon: &mut Daemon, groups: usize, rows: &mut Vec<Row>) -> Result<()> {
-    let empty = daemon.private_kib(daemon.pid())?;
+    let empty = Daemon::private_kib(daemon.pid())?;
     rows.push(row("daemon with 0 groups, private memory", vec![empty / 1024.0], "MiB", "≤ 40"));
     let begin = Instant::now();
     in_parallel(daemon, groups, "PUT")?;
     daemon.wait_until_running(groups)?;
     let rate = rate(groups, begin.elapsed());
     rows.push(row(&format!("{groups} groups created, rate"), vec![rate], "/s", "≥ 30"));
-    let shims: Result<Vec<f64>> =
-        daemon.shims()?.into_iter().map(|pid| daemon.private_kib(pid)).collect();
+    let shims: Result<Vec<f64>> = daemon.shims()?.into_iter().map(Daemon::private_kib).collect();
     let shims = shims?;
     ensure!(shims.len() >= groups, "{} shims for {groups} groups", shims.len());
     rows.push(row(
@@ -107,7 +106,7 @@ fn many(daemon: &mut Daemon, groups: usize, rows: &mut Vec<Row>) -> Result<()> {
         "MiB",
         "≤ 4",
     ));
-    let full = daemon.private_kib(daemon.pid())?;
+    let full = Daemon::private_kib(daemon.pid())?;
     rows.push(row(
         &format!("daemon with {groups} groups, private memory"),
         vec![full / 1024.0],

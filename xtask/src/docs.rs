@@ -15,7 +15,7 @@ pub(crate) fn check() -> Result<()> {
     let mut wrong = Vec::new();
     for page in &pages {
         let text = std::fs::read_to_string(page)?;
-        let base = page.parent().unwrap_or(Path::new("."));
+        let base = page.parent().unwrap_or_else(|| Path::new("."));
         for target in links(&text) {
             if !base.join(&target).exists() {
                 wrong.push(format!("{}: link to {target}", page.display()));

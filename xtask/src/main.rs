@@ -47,7 +47,7 @@ enum Task {
 }
 
 fn main() -> ExitCode {
-    match run(Cli::parse().command) {
+    match run(&Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             report(&error);
@@ -61,7 +61,7 @@ fn report(error: &anyhow::Error) {
     eprintln!("error: {error:#}");
 }
 
-fn run(task: Task) -> Result<()> {
+fn run(task: &Task) -> Result<()> {
     match task {
         Task::Layers => layers::check(),
         Task::Docs => docs::check(),
@@ -70,8 +70,8 @@ fn run(task: Task) -> Result<()> {
             call("cargo", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
         }
         Task::Deny => call("cargo", &["deny", "check", "bans", "licenses", "sources"]),
-        Task::Bench { groups } => bench::run(groups),
-        Task::Crash { count } => crash::run(count),
+        Task::Bench { groups } => bench::run(*groups),
+        Task::Crash { count } => crash::run(*count),
         Task::Ci => call("scripts/test", &[]),
     }
 }

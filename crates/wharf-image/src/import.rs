@@ -94,8 +94,7 @@ impl ImageStore {
                 Some(name) => vec![name.to_owned()],
                 None => names_of(descriptor),
             };
-            let files: Vec<String> =
-                manifest.layers().iter().map(|layer| blob_path(layer)).collect();
+            let files: Vec<String> = manifest.layers().iter().map(blob_path).collect();
             for name in names {
                 let parts = (&manifest, manifest_bytes.as_slice());
                 images.push(self.import_one(source, &name, parts, (&config, &files), now)?);
@@ -166,7 +165,7 @@ impl ImageStore {
     }
 
     /// Whether the image ships inside this program.
-    pub(crate) fn is_embedded(&self, reference: &str) -> Result<bool, ImageError> {
+    pub(crate) fn is_embedded(reference: &str) -> Result<bool, ImageError> {
         Ok(crate::quickstart::archive(&reference::parse(reference)?.whole()).is_some())
     }
 

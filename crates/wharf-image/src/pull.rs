@@ -78,7 +78,7 @@ impl ImageStore {
         reference: &str,
         credentials: &[Credential],
     ) -> Result<(), ImageError> {
-        if self.resolve(reference)?.is_some() || self.is_embedded(reference)? {
+        if self.resolve(reference)?.is_some() || Self::is_embedded(reference)? {
             return Ok(());
         }
         let conversation = self.converse(reference::parse(reference)?, credentials);
@@ -121,7 +121,7 @@ impl ImageStore {
             layers_done: 0,
             layers: diff_ids.len(),
             bytes_done: 0,
-            bytes: manifest.layers().iter().map(|layer| layer.size()).sum(),
+            bytes: manifest.layers().iter().map(oci_spec::image::Descriptor::size).sum(),
         };
         progress(done.clone());
         let wanted: Vec<(String, String, u64)> = diff_ids

@@ -255,7 +255,7 @@ impl Inner {
             reference: reference.to_owned(),
             digest: entry.digest.clone(),
             layers,
-            packed_bytes: manifest.layers().iter().map(|layer| layer.size()).sum(),
+            packed_bytes: manifest.layers().iter().map(oci_spec::image::Descriptor::size).sum(),
             config: Arc::new(config),
             stored_at: entry.stored_at,
         }

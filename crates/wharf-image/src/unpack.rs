@@ -167,7 +167,8 @@ impl Unpacker {
             let fd = self.open_or_make_dir(parent)?;
             self.parent = Some((parent.to_owned(), fd));
         }
-        let fd = self.parent.as_ref().map_or(self.root.as_raw_fd(), |(_, fd)| fd.as_raw_fd());
+        let fd =
+            self.parent.as_ref().map_or_else(|| self.root.as_raw_fd(), |(_, fd)| fd.as_raw_fd());
         Ok(Place { parent: fd, path: PathBuf::from(format!("/proc/self/fd/{fd}")).join(name) })
     }
 
@@ -185,7 +186,7 @@ impl Unpacker {
             Err(Errno::ENOENT) => {}
             other => return other.map_err(io::Error::from),
         }
-        let parent = path.parent().unwrap_or(Path::new(""));
+        let parent = path.parent().unwrap_or_else(|| Path::new(""));
         let parent = self.open_or_make_dir(parent)?;
         if let Some(name) = path.file_name() {
             match mkdirat(&parent, name, Mode::from_bits_truncate(0o755)) {

@@ -1,5 +1,7 @@
 //! The images that ship inside Wharf.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 use camino::Utf8Path;
 use jiff::Timestamp;
 use wharf_image::{ImageConfig, ImageStore};

@@ -177,7 +177,9 @@ impl<B: Backend> Controller<B> {
     pub(crate) async fn run(&self, stop: CancellationToken) -> Result<(), StoreError> {
         let known = self.inner.store.group_ids()?;
         self.inner.unseen.store(known.len(), Ordering::Release);
-        known.iter().for_each(|id| self.poke(id));
+        for id in &known {
+            self.poke(id);
+        }
         self.remove_orphans(known.into_iter().collect()).await;
         let mut resync = tokio::time::interval(RESYNC);
         let mut housekeeping = tokio::time::interval(HOUSEKEEPING);

@@ -69,9 +69,9 @@ impl Store {
             if let Some(known) = known {
                 return Ok(known);
             }
-            let made = make();
-            tx.execute("INSERT INTO meta (key, value) VALUES (?, ?)", [key, &made])?;
-            Ok(made)
+            let value = make();
+            tx.execute("INSERT INTO meta (key, value) VALUES (?, ?)", [key, &value])?;
+            Ok(value)
         })
     }
 

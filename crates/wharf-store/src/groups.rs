@@ -86,7 +86,7 @@ impl Store {
                         insert(tx, now, &id, key)?;
                     }
                     let config = &self.inner.config;
-                    Some(write(tx, config, now, &id, current.as_ref(), *next, ids.operation)?)
+                    Some(write(tx, config, now, &id, current.as_ref(), (&next, ids.operation))?)
                 }
             };
             let group = find_by_id(tx, &self.inner.config.key, &id)?
@@ -246,8 +246,7 @@ pub(crate) fn write(
     now: Timestamp,
     id: &GroupId,
     current: Option<&Group>,
-    next: Next,
-    operation: OperationId,
+    (next, operation): (&Next, OperationId),
 ) -> Result<Operation, AcceptError> {
     let generation = current.map_or_else(Generation::default, |group| group.generation).next();
     if next.power != Power::Deleted {

@@ -143,8 +143,7 @@ impl Store {
                         now,
                         &group.id,
                         Some(&group),
-                        *next,
-                        new_operation(),
+                        (&next, new_operation()),
                     )?;
                 }
                 ids.push(group.id);

@@ -1,5 +1,7 @@
 //! The store against real SQLite files.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -272,7 +274,9 @@ fn concurrent_requests_are_all_accepted_with_different_addresses() {
             })
         })
         .collect();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in threads {
+        thread.join().unwrap();
+    }
     let groups = store.list_groups(&Filter::ResourceGroup(home()), None, 1000).unwrap();
     let mut addresses: Vec<_> = groups.iter().filter_map(|group| group.address).collect();
     addresses.sort_unstable();

@@ -1,5 +1,7 @@
 //! The whole host before and after: in a test program of its own, so that nothing else goes on.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 #[path = "harness/mod.rs"]
 mod harness;
 

@@ -34,7 +34,7 @@ impl Daemon {
         let list =
             http::request(&daemon.socket, "GET", "/subscriptions?api-version=2022-12-01", None)?;
         let id = list.body["value"][0]["subscriptionId"].as_str().context("no subscription")?;
-        daemon.subscription = id.to_owned();
+        id.clone_into(&mut daemon.subscription);
         let home = format!("/subscriptions/{id}/resourceGroups/bench?api-version=2024-11-01");
         http::request(&daemon.socket, "PUT", &home, Some(&json!({ "location": "local" })))?;
         Ok(daemon)
@@ -78,7 +78,7 @@ impl Daemon {
     pub(super) fn wait_until_running(&self, groups: usize) -> Result<()> {
         for n in 0..groups {
             let path = self.group(&format!("many-{n}"));
-            let deadline = Instant::now() + Duration::from_secs(60);
+            let deadline = Instant::now() + Duration::from_mins(1);
             loop {
                 let group = http::request(&self.socket, "GET", &path, None)?.body;
                 if group["properties"]["instanceView"]["state"] == "Running" {
@@ -107,7 +107,7 @@ impl Daemon {
 
     /// Pages of a process that nobody shares, in KiB.
     #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
-    pub(super) fn private_kib(&self, pid: u32) -> Result<f64> {
+    pub(super) fn private_kib(pid: u32) -> Result<f64> {
         let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
         let private = text.lines().filter(|line| line.starts_with("Private_"));
         let kib = private.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
@@ -125,7 +125,11 @@ impl Daemon {
     fn wait_until_ready(&self) -> Result<()> {
         let deadline = Instant::now() + Duration::from_secs(30);
         while http::request(&self.socket, "GET", "/readyz", None).is_err() {
-            ensure!(Instant::now() < deadline, "the daemon does not get ready; see {:?}", self.dir);
+            ensure!(
+                Instant::now() < deadline,
+                "the daemon does not get ready; see {}",
+                self.dir.display()
+            );
             pause(Duration::from_millis(5));
         }
         Ok(())

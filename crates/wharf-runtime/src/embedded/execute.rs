@@ -24,7 +24,7 @@ impl Embedded {
     pub(super) async fn execute(&self, desired: &Desired, step: &Step) -> Result<(), BackendError> {
         let id = &desired.id;
         match step {
-            Step::EnsureStorage => self.ensure_storage(desired).await,
+            Step::EnsureStorage => self.ensure_storage(desired),
             Step::PullImage(image) => {
                 self.pulls.ensure(id, &desired.spec, image);
                 Ok(())
@@ -49,7 +49,7 @@ impl Embedded {
         }
     }
 
-    async fn ensure_storage(&self, desired: &Desired) -> Result<(), BackendError> {
+    fn ensure_storage(&self, desired: &Desired) -> Result<(), BackendError> {
         let storage = self.layout.storage(&desired.id);
         let mut dirs: Vec<Utf8PathBuf> = vec![storage.scratch()];
         dirs.extend(desired.spec.all_containers().map(|c| storage.logs().join(c.name.as_str())));

@@ -141,7 +141,9 @@ impl Pulls {
             state.tell(id, containers, now, reason, &message);
         }
         drop(state);
-        waiting.keys().for_each(|id| self.hint.give(id));
+        for id in waiting.keys() {
+            self.hint.give(id);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -39,16 +39,12 @@ impl Queue {
     /// Returns whether a worker must be started; otherwise the present one will pass again.
     pub(super) fn enter(&self, id: &GroupId) -> bool {
         let mut state = self.lock();
-        match state.busy.get_mut(id) {
-            Some(is_asked_again) => {
-                *is_asked_again = true;
-                false
-            }
-            None => {
-                state.busy.insert(id.clone(), false);
-                true
-            }
+        if let Some(is_asked_again) = state.busy.get_mut(id) {
+            *is_asked_again = true;
+            return false;
         }
+        state.busy.insert(id.clone(), false);
+        true
     }
 
     /// After a pass: whether to pass again.

@@ -3,7 +3,7 @@
 use axum::{
     body::to_bytes,
     extract::{FromRequest, FromRequestParts, Query, Request},
-    http::{header, request::Parts},
+    http::{header, request::Parts, uri::Authority},
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -60,7 +60,7 @@ impl<S: Sync> FromRequestParts<S> for Base {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
         let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        let host = parts.uri.authority().map(|a| a.as_str()).or(host).unwrap_or("localhost");
+        let host = parts.uri.authority().map(Authority::as_str).or(host).unwrap_or("localhost");
         let scheme = match parts.extensions.get::<Peer>() {
             Some(Peer::Local { .. }) => "http",
             Some(Peer::Remote) | None => "https",

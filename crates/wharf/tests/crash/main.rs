@@ -1,6 +1,8 @@
 //! The daemon dies at random moments and at every fail point while groups come and go: nothing
 //! that was acknowledged is lost, nothing leaks. `WHARF_CRASHES` says how often (default 10).
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 #[path = "../harness/mod.rs"]
 mod harness;
 

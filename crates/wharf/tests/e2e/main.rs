@@ -1,5 +1,7 @@
 //! The binary as a user runs it, with real containers.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 #[path = "../harness/mod.rs"]
 mod harness;
 

@@ -20,7 +20,7 @@ static POOLS: AtomicU8 = AtomicU8::new(0);
 /// A running daemon.
 pub(crate) struct Daemon {
     /// Removed last.
-    _own: Option<tempfile::TempDir>,
+    own: Option<tempfile::TempDir>,
     dir: std::path::PathBuf,
     child: Option<Child>,
     args: Vec<String>,
@@ -37,7 +37,7 @@ impl Daemon {
         let own = tempfile::tempdir().unwrap();
         let dir = own.path().to_owned();
         let mut daemon = Self::at(&dir, more);
-        daemon._own = Some(own);
+        daemon.own = Some(own);
         daemon
     }
 
@@ -63,7 +63,7 @@ impl Daemon {
             }
         }
         args.extend(more.iter().map(ToString::to_string));
-        let mut daemon = Self { _own: None, dir: dir.to_owned(), child: None, args };
+        let mut daemon = Self { own: None, dir: dir.to_owned(), child: None, args };
         daemon.up(&[]);
         daemon
     }
@@ -211,9 +211,8 @@ impl Daemon {
     fn uninstall(&mut self) {
         self.stop();
         let output = Command::new(WHARF).args(&self.args).arg("--uninstall").output().unwrap();
-        if !output.status.success() && !std::thread::panicking() {
-            panic!("uninstall: {}", text(&output.stderr));
-        }
+        let is_told = output.status.success() || std::thread::panicking();
+        assert!(is_told, "uninstall: {}", text(&output.stderr));
     }
 }
 

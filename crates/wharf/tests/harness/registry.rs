@@ -124,7 +124,9 @@ pub(crate) fn busybox_layout(dir: &Path) {
     let blobs = dir.join("blobs/sha256");
     std::fs::create_dir_all(&blobs).unwrap();
     let put = |kind: &str, bytes: &[u8]| {
-        let hex: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = Sha256::digest(bytes)
+            .iter()
+            .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         std::fs::write(blobs.join(&hex), bytes).unwrap();
         json!({
             "mediaType": format!("application/vnd.oci.image.{kind}"),

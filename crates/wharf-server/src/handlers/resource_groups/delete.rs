@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// What removing groups takes at most once their containers have ended.
-const TEARDOWN_MAX: Duration = Duration::from_secs(60);
+const TEARDOWN_MAX: Duration = Duration::from_mins(1);
 
 pub(crate) async fn handle(
     State(app): State<App>,
@@ -29,7 +29,9 @@ pub(crate) async fn handle(
         .await?
         .map_err(accept_failed)?
         .ok_or_else(|| wharf_arm::error::resource_group_not_found(&key))?;
-    groups.iter().for_each(|id| app.controller.poke(id));
+    for id in &groups {
+        app.controller.poke(id);
+    }
     let limit = app.settings.grace + TEARDOWN_MAX;
     let waits = groups.iter().map(|id| app.controller.wait_gone(id, limit));
     let all_gone = futures::future::join_all(waits).await.into_iter().all(|gone| gone);
