@@ -5,7 +5,7 @@
 
 mod daemon;
 mod http;
-mod peers;
+pub(crate) mod peers;
 
 use std::time::{Duration, Instant};
 

@@ -36,6 +36,9 @@ enum Task {
         #[arg(long, default_value_t = 200)]
         groups: usize,
     },
+    /// Time crun and podman, as a part of `bench`
+    #[command(hide = true)]
+    Peers,
     /// Kill the daemon at random moments and at every fail point, and check what is left
     Crash {
         /// At least so many times
@@ -71,6 +74,7 @@ fn run(task: &Task) -> Result<()> {
         }
         Task::Deny => call("cargo", &["deny", "check", "bans", "licenses", "sources"]),
         Task::Bench { groups } => bench::run(*groups),
+        Task::Peers => bench::peers::tell(),
         Task::Crash { count } => crash::run(*count),
         Task::Ci => call("scripts/test", &[]),
     }
