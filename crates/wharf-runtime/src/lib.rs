@@ -3,6 +3,7 @@
 pub mod bundle;
 pub mod cgroups;
 pub mod embedded;
+pub mod exec;
 pub mod logs;
 pub mod network;
 pub mod shims;

@@ -27,7 +27,7 @@ use wharf_shim::{
 
 pub use self::spawn::EtcFiles;
 use crate::cgroups::{self, CgroupsError};
-use connection::Connection;
+pub(crate) use connection::Connection;
 
 /// How long a shim may take to answer anything but a start.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -221,9 +221,12 @@ impl Shims {
     ) -> Result<Container, ShimError> {
         match self.connect(id).await?.ask(operation, patience).await? {
             Reply::Container(container) => Ok(container),
-            Reply::State { .. } | Reply::Done | Reply::Refused { .. } => {
-                Err(ShimError::WrongReply { id: id.clone() })
-            }
+            Reply::State { .. }
+            | Reply::Done
+            | Reply::Executing
+            | Reply::Ended { .. }
+            | Reply::NotRunning
+            | Reply::Refused { .. } => Err(ShimError::WrongReply { id: id.clone() }),
         }
     }
 
@@ -295,7 +298,7 @@ impl Shims {
         })
     }
 
-    async fn connect(&self, id: &GroupId) -> Result<Connection, ShimError> {
+    pub(crate) async fn connect(&self, id: &GroupId) -> Result<Connection, ShimError> {
         let opening = Connection::open(id, self.layout.sandbox(id));
         timeout(PATIENCE, opening)
             .await

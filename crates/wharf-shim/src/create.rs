@@ -24,7 +24,12 @@ use nix::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{cgroup, launch, protocol::Start, sys};
+use crate::{
+    cgroup,
+    launch::{self, LaunchError},
+    protocol::Start,
+    sys,
+};
 
 /// What became of a start, as the child tells it: one JSON document a line. Silence after
 /// `Ready` means success: the kernel closes the pipe when the program is executed.
@@ -71,7 +76,7 @@ pub(crate) fn begin(start: &Start) -> io::Result<Attempt> {
 }
 
 /// A pipe whose reader never waits; its writer does.
-fn pipe_without_waiting() -> io::Result<(File, PipeWriter)> {
+pub(crate) fn pipe_without_waiting() -> io::Result<(File, PipeWriter)> {
     let (reader, writer) = io::pipe()?;
     fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     Ok((File::from(OwnedFd::from(reader)), writer))
@@ -85,7 +90,12 @@ pub(crate) fn read_report(bytes: &[u8]) -> Option<Report> {
 
 fn child(start: &Start, report: PipeWriter, stdout: OwnedFd, stderr: OwnedFd) -> ! {
     let made = catch_unwind(AssertUnwindSafe(|| launch::launch(start, report, stdout, stderr)));
-    if let Ok((error, Some(mut report))) = made {
+    end_with(made.ok())
+}
+
+/// Says why the process has not become a program, and ends it.
+pub(crate) fn end_with(failure: Option<(LaunchError, Option<File>)>) -> ! {
+    if let Some((error, Some(mut report))) = failure {
         let failed = Report::Failed { code: error.exit_code(), message: error.to_user() };
         // If the shim is gone nobody needs to know.
         let _unheard = failed.write_to(&mut report);

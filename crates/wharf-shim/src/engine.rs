@@ -3,7 +3,10 @@
 //! Decides nothing. Knows no descriptors but those of its containers, and is driven by the
 //! server's loop: something to read here, a child that ended there.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    os::fd::{BorrowedFd, OwnedFd},
+};
 
 use nix::{
     sys::{
@@ -22,9 +25,10 @@ use crate::{
     cgroup,
     create::{self, Report},
     cri::Stream,
+    exec::Sessions,
     journal::{Journal, Record},
     log_writer::LogWriter,
-    protocol::{Reply, Signal, Start, VERSION},
+    protocol::{Exec, Reply, Signal, Start, VERSION},
     slot::{Slot, Stage},
     table::{Container, RunKey, Table},
 };
@@ -48,6 +52,7 @@ pub(crate) struct Engine {
     journal: Journal,
     slots: BTreeMap<u32, Slot>,
     next_slot: u32,
+    sessions: Sessions,
     /// Cgroups that were busy when they should have been removed.
     leftovers: Vec<String>,
     closing: Option<ClientId>,
@@ -61,6 +66,7 @@ impl Engine {
             journal,
             slots: BTreeMap::new(),
             next_slot: 0,
+            sessions: Sessions::default(),
             leftovers: Vec::new(),
             closing: None,
             words: Vec::new(),
@@ -114,6 +120,42 @@ impl Engine {
                 self.fail(&start.key, &[client], 128, format!("cannot make a process: {error}"));
             }
         }
+    }
+
+    /// Runs a command in a container that runs. The answer comes later.
+    pub(crate) fn exec(&mut self, client: ClientId, exec: &Exec, descriptors: Vec<OwnedFd>) {
+        let is_there = |slot: &&Slot| slot.start.key.name == exec.name;
+        let begun = match self.slots.values().find(is_there) {
+            Some(slot) if slot.stage == Stage::Running => {
+                self.sessions.begin(client, exec, (&slot.start, slot.pid), descriptors)
+            }
+            Some(_) | None => Err(Reply::NotRunning),
+        };
+        if let Err(reply) = begun {
+            self.words.push(Word::Reply(client, reply));
+        }
+    }
+
+    /// Where commands that are being started report, with the number to give back.
+    pub(crate) fn exec_reports(&self) -> impl Iterator<Item = (u32, BorrowedFd<'_>)> {
+        self.sessions.reports()
+    }
+
+    /// A command that is being started has something to say.
+    pub(crate) fn exec_report(&mut self, number: u32) {
+        if let Some(client) = self.sessions.report(number) {
+            self.words.push(Word::Reply(client, Reply::Executing));
+        }
+    }
+
+    /// A client wants its command to get a signal.
+    pub(crate) fn exec_signal(&self, client: ClientId, signal: u8) {
+        self.sessions.signal(client, signal);
+    }
+
+    /// A client has left, and what runs for it alone has to end.
+    pub(crate) fn client_left(&self, client: ClientId) {
+        self.sessions.abandon(client);
     }
 
     /// Signals a container's first process. While it is being started it can only be killed.
@@ -217,9 +259,20 @@ impl Engine {
             if let Some(slot) = self.slots.remove(&number) {
                 self.ended(slot, code);
             }
+        } else {
+            self.exec_reaped(pid, code);
         }
         self.leftovers.retain(|cgroup| !cgroup::remove(cgroup).unwrap_or(true));
         self.close_if_empty();
+    }
+
+    fn exec_reaped(&mut self, pid: Pid, code: i32) {
+        if let Some(ended) = self.sessions.reaped(pid, code) {
+            self.clear(ended.cgroup);
+            for reply in ended.replies {
+                self.words.push(Word::Reply(ended.client, reply));
+            }
+        }
     }
 
     fn ended(&mut self, mut slot: Slot, code: i32) {

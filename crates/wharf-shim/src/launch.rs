@@ -4,7 +4,7 @@ use std::{
     error::Error as _,
     fs::File,
     io::{self, PipeWriter, Write},
-    os::fd::OwnedFd,
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
 };
 
 use camino::Utf8PathBuf;
@@ -58,6 +58,12 @@ pub(crate) enum LaunchError {
     /// Its files cannot be put in place.
     #[error(transparent)]
     Rootfs(#[from] RootfsError),
+    /// The namespaces of a running container cannot be entered.
+    #[error("enter the container")]
+    Join(#[source] Errno),
+    /// It cannot get a terminal.
+    #[error("open a terminal")]
+    Terminal(#[source] Errno),
     /// Its standard descriptors cannot be put in place.
     #[error("set up standard input and output")]
     Descriptors(#[source] Errno),
@@ -77,6 +83,8 @@ impl LaunchError {
             | Self::Cgroup(_)
             | Self::Namespace(_)
             | Self::Rootfs(_)
+            | Self::Join(_)
+            | Self::Terminal(_)
             | Self::Descriptors(_) => 128,
         }
     }
@@ -107,6 +115,14 @@ pub(crate) fn launch(
 ) -> (LaunchError, Option<File>) {
     let furnished = furnish(start, &stdout, &stderr);
     drop((stdout, stderr));
+    finish(furnished, report)
+}
+
+/// What is left to do inside: giving up rights and becoming the program.
+pub(crate) fn finish(
+    furnished: Result<(Process, Vec<u8>), LaunchError>,
+    report: PipeWriter,
+) -> (LaunchError, Option<File>) {
     let (process, filter) = match furnished {
         Ok(found) => found,
         Err(error) => return (error, Some(File::from(OwnedFd::from(report)))),
@@ -132,9 +148,7 @@ fn furnish(
     stderr: &OwnedFd,
 ) -> Result<(Process, Vec<u8>), LaunchError> {
     detach().map_err(LaunchError::Detach)?;
-    let path = start.bundle.join("config.json");
-    let spec = Spec::load(&path).map_err(|source| LaunchError::Config { path, source })?;
-    let filter = fs::read(start.bundle.join("seccomp.bpf")).map_err(ExecuteError::NoFilter)?;
+    let (spec, filter) = read_bundle(start)?;
     let process = spec.process().clone().ok_or(LaunchError::Incomplete("process"))?;
     let linux = spec.linux().as_ref().ok_or(LaunchError::Incomplete("linux"))?;
     let resources = linux.resources().as_ref().ok_or(LaunchError::Incomplete("resources"))?;
@@ -145,9 +159,17 @@ fn furnish(
     Ok((process, filter))
 }
 
+/// The specification and the compiled filter.
+pub(crate) fn read_bundle(start: &Start) -> Result<(Spec, Vec<u8>), LaunchError> {
+    let path = start.bundle.join("config.json");
+    let spec = Spec::load(&path).map_err(|source| LaunchError::Config { path, source })?;
+    let filter = fs::read(start.bundle.join("seccomp.bpf")).map_err(ExecuteError::NoFilter)?;
+    Ok((spec, filter))
+}
+
 /// Session, keys and signals as a program expects to find them: the signal mask and ignored
 /// signals would survive `execve`.
-fn detach() -> Result<(), Errno> {
+pub(crate) fn detach() -> Result<(), Errno> {
     setsid()?;
     match sys::join_new_keyring() {
         // A kernel without keys has none to hide.
@@ -165,14 +187,23 @@ fn detach() -> Result<(), Errno> {
 /// Inside the new root: the null device is the container's own.
 fn redirect(stdout: &OwnedFd, stderr: &OwnedFd) -> Result<(), Errno> {
     let null = File::open("/dev/null").map_err(|error| errno(&error))?;
-    dup2_stdin(&null)?;
+    take_places(null.as_fd(), stdout.as_fd(), stderr.as_fd())
+}
+
+/// Makes these the standard descriptors.
+pub(crate) fn take_places(
+    stdin: BorrowedFd<'_>,
+    stdout: BorrowedFd<'_>,
+    stderr: BorrowedFd<'_>,
+) -> Result<(), Errno> {
+    dup2_stdin(stdin)?;
     dup2_stdout(stdout)?;
     dup2_stderr(stderr)?;
     umask(Mode::from_bits_truncate(0o022));
     Ok(())
 }
 
-fn errno(error: &io::Error) -> Errno {
+pub(crate) fn errno(error: &io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
 

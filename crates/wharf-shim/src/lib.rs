@@ -14,8 +14,10 @@ mod args;
 mod boot;
 mod create;
 mod engine;
+mod exec;
 mod execute;
 mod inside;
+mod join;
 mod launch;
 mod limits;
 mod log_writer;
@@ -23,12 +25,16 @@ mod rootfs;
 mod server;
 mod slot;
 mod sys;
+mod terminal;
 
 use std::{
     error::Error,
     ffi::OsString,
     io::{self, Write},
-    os::fd::OwnedFd,
+    os::{
+        fd::{BorrowedFd, OwnedFd},
+        unix::net::UnixStream,
+    },
     process::ExitCode,
 };
 
@@ -41,6 +47,17 @@ use camino::Utf8Path;
 /// read-only mount that is in no namespace. Execute it as `/proc/self/fd/<n>`.
 pub fn seal_program(path: &Utf8Path) -> io::Result<OwnedFd> {
     Ok(sys::seal(path.as_str())?)
+}
+
+/// The master side of a terminal that was sent through the other end of a socket, which must have
+/// happened already.
+pub fn receive_terminal(socket: &UnixStream) -> io::Result<OwnedFd> {
+    terminal::receive(socket)
+}
+
+/// Sets the size of the terminal whose master side this is.
+pub fn resize_terminal(master: BorrowedFd<'_>, size: protocol::TerminalSize) -> io::Result<()> {
+    Ok(sys::resize(master, size.rows, size.cols)?)
 }
 
 /// The body of `wharf shim`; `args` are what follows that word.

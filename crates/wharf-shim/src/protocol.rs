@@ -5,6 +5,12 @@
 //! has been answered the shim writes single zero bytes instead, one per start or exit: hints
 //! without content that may be merged.
 //!
+//! [`Operation::Exec`] comes with descriptors (`SCM_RIGHTS`) and turns the connection into that
+//! command's own: it lives as long as the connection does. The answer is [`Reply::Executing`], after
+//! which the client may write single bytes, each a signal to send; when the command has ended the
+//! shim writes [`Reply::Ended`]. A client that closes the connection before that, by its death for
+//! example, has everything killed that the command has started.
+//!
 //! Shims outlive daemons, so a newer daemon must speak the version of an older shim: a request
 //! names the version it is written in, and a shim refuses one that is newer than its own.
 
@@ -15,7 +21,7 @@ use wharf_model::ContainerName;
 use crate::table::{Container, RunKey, Table};
 
 /// The version this build speaks.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The longest frame that is believed, in bytes.
 pub const FRAME_LIMIT: usize = 4 << 20;
@@ -55,6 +61,48 @@ pub enum Operation {
     Shutdown,
     /// Turns the connection into a stream of hints. Answer: [`Reply::Done`].
     Subscribe,
+    /// Runs a command in a running container. Answer: [`Reply::Executing`] and later
+    /// [`Reply::Ended`], at once if it cannot be started; or [`Reply::NotRunning`].
+    Exec(Box<Exec>),
+}
+
+impl Operation {
+    /// The version that brought it: older shims are asked in their own version for what they can.
+    pub fn version(&self) -> u32 {
+        match self {
+            Self::State
+            | Self::Start(_)
+            | Self::Signal { .. }
+            | Self::Remove { .. }
+            | Self::Shutdown
+            | Self::Subscribe => 1,
+            Self::Exec(_) => 2,
+        }
+    }
+}
+
+/// A command to be run in a container, with the rights and the environment of the container's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exec {
+    /// Which container.
+    pub name: ContainerName,
+    /// The program and its arguments.
+    pub args: Vec<String>,
+    /// `NAME=value`, beyond or instead of the container's.
+    pub env: Vec<String>,
+    /// With a terminal one descriptor comes with the request: a socket that the terminal's master
+    /// side is sent to. Without, three or two: standard output, standard error, and standard input
+    /// if it is not to be the null device.
+    pub terminal: Option<TerminalSize>,
+}
+
+/// Rows and columns; zero where it is not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TerminalSize {
+    /// Lines.
+    pub rows: u16,
+    /// Characters a line.
+    pub cols: u16,
 }
 
 /// Everything that is needed to start a container once.
@@ -113,6 +161,18 @@ pub enum Reply {
     Container(Container),
     /// It is done.
     Done,
+    /// The command runs.
+    Executing,
+    /// The command has ended or could not be started.
+    Ended {
+        /// As a shell would say: 128 and the signal's number, 126 or 127 for no such program.
+        code: i32,
+        /// Why it could not be started.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+    },
+    /// There is no such container that runs.
+    NotRunning,
     /// It cannot be done; nothing has changed.
     Refused {
         /// Why.

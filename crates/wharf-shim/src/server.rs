@@ -2,9 +2,9 @@
 
 use std::{
     collections::BTreeMap,
-    io::{self, Read, Write},
+    io::{self, IoSliceMut, Write},
     os::{
-        fd::AsFd,
+        fd::{AsFd, AsRawFd as _, OwnedFd, RawFd},
         unix::net::{UnixListener, UnixStream},
     },
 };
@@ -14,6 +14,7 @@ use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{
         signalfd::SignalFd,
+        socket::{ControlMessageOwned, MsgFlags, recvmsg},
         wait::{WaitPidFlag, WaitStatus, waitpid},
     },
     unistd::Pid,
@@ -24,13 +25,18 @@ use crate::{
     cri::Stream,
     engine::{ClientId, Engine, Word},
     protocol::{self, Operation, Reply, Request, VERSION},
+    sys,
 };
+
+/// How many descriptors come with one message at most.
+const DESCRIPTORS_MAX: usize = 3;
 
 /// What became ready.
 #[derive(Clone, Copy, Debug)]
 enum Token {
     Report(u32),
     Output(u32, Stream),
+    ExecReport(u32),
     Client(ClientId),
     Listener,
     Signals,
@@ -41,11 +47,23 @@ enum Token {
 struct Client {
     stream: UnixStream,
     incoming: Vec<u8>,
+    /// What came along with it, for the request that is under way.
+    descriptors: Vec<OwnedFd>,
     outgoing: Vec<u8>,
     /// An answer is owed; what was asked after it has to wait.
     is_waiting: bool,
-    is_subscribed: bool,
+    use_of: Use,
     is_gone: bool,
+}
+
+/// What a connection is for: at first requests, from a certain one on that alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    Requests,
+    /// It is sent hints.
+    Hints,
+    /// It has a command, and sends signals for it.
+    Command,
 }
 
 /// The shim at work.
@@ -77,6 +95,7 @@ impl Server {
                 match token {
                     Token::Report(number) => self.engine.report(number),
                     Token::Output(number, stream) => self.engine.output(number, stream),
+                    Token::ExecReport(number) => self.engine.exec_report(number),
                     Token::Client(id) => self.serve(id),
                     Token::Listener => self.accept(),
                     Token::Signals => self.reap(),
@@ -101,6 +120,10 @@ impl Server {
                     fds.push(PollFd::new(fd, PollFlags::POLLIN));
                 }
             }
+        }
+        for (number, fd) in self.engine.exec_reports() {
+            tokens.push(Token::ExecReport(number));
+            fds.push(PollFd::new(fd, PollFlags::POLLIN));
         }
         for (id, client) in &self.clients {
             let mut events = PollFlags::POLLIN;
@@ -129,9 +152,10 @@ impl Server {
                 let client = Client {
                     stream,
                     incoming: Vec::new(),
+                    descriptors: Vec::new(),
                     outgoing: Vec::new(),
                     is_waiting: false,
-                    is_subscribed: false,
+                    use_of: Use::Requests,
                     is_gone: false,
                 };
                 self.clients.insert(self.next_client, client);
@@ -163,7 +187,13 @@ impl Server {
     fn answer(&mut self, id: ClientId) {
         loop {
             let Some(client) = self.clients.get_mut(&id) else { return };
-            if client.is_waiting || client.is_subscribed {
+            if client.is_waiting || client.use_of == Use::Hints {
+                return;
+            }
+            if client.use_of == Use::Command {
+                for signal in std::mem::take(&mut client.incoming) {
+                    self.engine.exec_signal(id, signal);
+                }
                 return;
             }
             let request = match protocol::take::<Request>(&mut client.incoming) {
@@ -194,12 +224,19 @@ impl Server {
             Operation::Remove { name } => Some(self.engine.remove(&name)),
             Operation::Subscribe => {
                 if let Some(client) = self.clients.get_mut(&id) {
-                    client.is_subscribed = true;
+                    client.use_of = Use::Hints;
                 }
                 Some(Reply::Done)
             }
             Operation::Start(start) => {
                 self.engine.start(id, *start);
+                None
+            }
+            Operation::Exec(exec) => {
+                let client = self.clients.get_mut(&id)?;
+                client.use_of = Use::Command;
+                let descriptors = std::mem::take(&mut client.descriptors);
+                self.engine.exec(id, &exec, descriptors);
                 None
             }
             Operation::Shutdown => {
@@ -239,12 +276,14 @@ impl Server {
         for client in self.clients.values_mut() {
             client.send();
         }
-        self.clients.retain(|_, client| !client.is_gone);
+        for (id, _) in self.clients.extract_if(.., |_, client| client.is_gone) {
+            self.engine.client_left(id);
+        }
     }
 
     /// One byte for each subscriber; one that has not read the last ones needs no more.
     fn hint(&mut self) {
-        for client in self.clients.values_mut().filter(|c| c.is_subscribed) {
+        for client in self.clients.values_mut().filter(|c| c.use_of == Use::Hints) {
             if client.outgoing.is_empty() {
                 client.outgoing.push(0);
             }
@@ -255,16 +294,30 @@ impl Server {
 
 impl Client {
     fn receive(&mut self) {
-        let mut buffer = [0; 4096];
         loop {
-            match self.stream.read(&mut buffer) {
+            match self.receive_some() {
                 Ok(0) => return self.is_gone = true,
-                Ok(count) => self.incoming.extend_from_slice(&buffer[..count]),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => return,
                 Err(_) => return self.is_gone = true,
             }
         }
+    }
+
+    fn receive_some(&mut self) -> Result<usize, Errno> {
+        let mut buffer = [0; 4096];
+        let mut space = nix::cmsg_space!([RawFd; DESCRIPTORS_MAX]);
+        let mut bytes = [IoSliceMut::new(&mut buffer)];
+        let flags = MsgFlags::MSG_CMSG_CLOEXEC;
+        let message = recvmsg::<()>(self.stream.as_raw_fd(), &mut bytes, Some(&mut space), flags)?;
+        for rights in message.cmsgs()? {
+            if let ControlMessageOwned::ScmRights(fds) = rights {
+                self.descriptors.extend(fds.into_iter().map(sys::adopt));
+            }
+        }
+        let count = message.bytes;
+        self.incoming.extend_from_slice(&buffer[..count]);
+        Ok(count)
     }
 
     fn send(&mut self) {

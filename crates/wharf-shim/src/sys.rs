@@ -29,6 +29,12 @@ fn c_string(text: &str) -> Result<CString, Errno> {
     CString::new(text).map_err(|_| Errno::EINVAL)
 }
 
+/// Takes over a descriptor that a message has brought.
+pub(crate) fn adopt(fd: RawFd) -> OwnedFd {
+    // SAFETY: the kernel has just made it for us, and nobody else knows its number.
+    unsafe { OwnedFd::from_raw_fd(fd) }
+}
+
 /// Forks, with `CLONE_NEW*` flags, into a cgroup of version 2. `None` in the child.
 ///
 /// For processes with one thread: the child is a full copy that may do anything.
@@ -219,6 +225,44 @@ pub(crate) fn keep_only(kept: OwnedFd) -> Result<OwnedFd, Errno> {
     // SAFETY: as above.
     check(unsafe { libc::syscall(libc::SYS_close_range, PLACE + 1, libc::c_uint::MAX, 0) })?;
     Ok(kept)
+}
+
+/// A descriptor of a process of which it is known that it has not been buried.
+pub(crate) fn open_process(pid: Pid) -> Result<OwnedFd, Errno> {
+    // SAFETY: numbers only.
+    own(unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) })
+}
+
+/// Hides this process's memory and descriptors from whoever it may soon share a namespace with;
+/// until it executes a program.
+pub(crate) fn hide_from_others() -> Result<(), Errno> {
+    // SAFETY: numbers only.
+    check(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) }.into()).map(drop)
+}
+
+/// Unlocks the terminal of a master side and opens its other side, wherever that is mounted.
+pub(crate) fn open_peer(master: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    let unlocked: libc::c_int = 0;
+    // SAFETY: a pointer to a number that lives until after the call.
+    let done = unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCSPTLCK, &raw const unlocked) };
+    check(done.into())?;
+    let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
+    // SAFETY: numbers only.
+    own(unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCGPTPEER, flags) }.into())
+}
+
+/// Makes a terminal the controlling one of this session, which must have none.
+pub(crate) fn control(terminal: BorrowedFd<'_>) -> Result<(), Errno> {
+    // SAFETY: numbers only.
+    check(unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCSCTTY, 0) }.into()).map(drop)
+}
+
+/// Sets the size of a terminal, of either side.
+pub(crate) fn resize(terminal: BorrowedFd<'_>, rows: u16, cols: u16) -> Result<(), Errno> {
+    let size = libc::winsize { ws_row: rows, ws_col: cols, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: a pointer to a structure that lives until after the call.
+    check(unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) }.into())
+        .map(drop)
 }
 
 /// Ends the process at once.

@@ -11,6 +11,7 @@
     reason = "a test, though without the standard harness clippy cannot know"
 )]
 
+mod exec;
 mod fixture;
 mod isolation;
 mod lifecycle;
@@ -36,7 +37,14 @@ fn main() -> ExitCode {
     }
     let words: Vec<String> = args.filter_map(|word| word.into_string().ok()).collect();
     let filters: Vec<&String> = words.iter().filter(|word| !word.starts_with('-')).collect();
-    let all = [lifecycle::TESTS, output::TESTS, limits::TESTS, isolation::TESTS, survival::TESTS];
+    let all = [
+        lifecycle::TESTS,
+        output::TESTS,
+        limits::TESTS,
+        isolation::TESTS,
+        survival::TESTS,
+        exec::TESTS,
+    ];
     let chosen: VecDeque<Test> = all
         .concat()
         .into_iter()
