@@ -89,6 +89,23 @@ impl fmt::Display for GroupKey {
     }
 }
 
+/// Where users find a resource of any type.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ResourceKey {
+    /// The resource group it is in.
+    pub resource_group: ResourceGroupKey,
+    /// Its type, such as `Microsoft.ManagedIdentity/userAssignedIdentities`.
+    pub kind: Name,
+    /// Its name; `parent/child` for the resource of a resource.
+    pub name: Name,
+}
+
+impl fmt::Display for ResourceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.resource_group.name, self.kind, self.name)
+    }
+}
+
 /// The name of a container or init container: `[a-z0-9]([-a-z0-9]*[a-z0-9])?`, at most 63
 /// characters (semantics.md §2), hence safe as a file name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

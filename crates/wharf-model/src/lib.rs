@@ -19,4 +19,5 @@ pub mod status;
 pub use error::{Error, ErrorKind};
 pub use ids::{
     ContainerName, Generation, GroupId, GroupKey, InstanceId, Name, OperationId, ResourceGroupKey,
+    ResourceKey,
 };

@@ -10,7 +10,8 @@ use wharf_model::InstanceId;
 use crate::{SealKey, StoreError, error::sql};
 
 /// Schema versions, oldest first; each brings the one before it up to date.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_first.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_resources.sql")];
 
 /// How to open a store.
 #[derive(Debug)]

@@ -43,7 +43,7 @@ pub enum StoreError {
         source: rusqlite::Error,
     },
     /// A sealed column cannot be opened: another key, or damage.
-    #[error("open the sealed specification of group {id}")]
+    #[error("open what is sealed for {id}")]
     Sealed {
         /// Whose.
         id: String,

@@ -48,6 +48,16 @@ pub enum Filter {
     ResourceGroup(ResourceGroupKey),
 }
 
+impl Filter {
+    /// Subscription and resource group as they stand in columns.
+    pub(crate) fn folded(&self) -> (String, Option<String>) {
+        match self {
+            Self::Subscription(subscription) => (subscription.folded(), None),
+            Self::ResourceGroup(key) => (key.subscription.folded(), Some(key.name.folded())),
+        }
+    }
+}
+
 const SELECT: &str = "SELECT groups.*, address FROM groups
                       LEFT JOIN addresses ON addresses.group_id = groups.id";
 const LIVE: &str = r#"power <> '"Deleted"'"#;
@@ -125,10 +135,7 @@ impl Store {
         after: Option<&(String, String)>,
         limit: u32,
     ) -> Result<Vec<Group>, StoreError> {
-        let (subscription, resource_group) = match filter {
-            Filter::Subscription(subscription) => (subscription.folded(), None),
-            Filter::ResourceGroup(key) => (key.subscription.folded(), Some(key.name.folded())),
-        };
+        let (subscription, resource_group) = filter.folded();
         let (after_home, after_name) = after.cloned().unwrap_or_default();
         self.read(|connection| {
             let failed = sql("list groups");

@@ -10,6 +10,7 @@ mod events;
 mod groups;
 mod operations;
 mod resource_groups;
+mod resources;
 mod rows;
 mod seal;
 
@@ -17,4 +18,5 @@ pub use db::{Store, StoreConfig};
 pub use error::{AcceptError, StoreError};
 pub use groups::{Accepted, Filter, NewIds};
 pub use resource_groups::ResourceGroup;
+pub use resources::{Resource, ResourceContent, ResourceFilter};
 pub use seal::SealKey;
