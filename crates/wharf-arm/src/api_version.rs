@@ -22,6 +22,10 @@ pub const CONTAINER_INSTANCE: &[&str] = &[
     "2025-09-01",
 ];
 
+/// Those of them that know container group profiles, oldest first.
+pub const PROFILES: &[&str] =
+    &["2024-05-01-preview", "2024-09-01-preview", "2024-11-01-preview", "2025-09-01"];
+
 /// A version that is understood. Versions order by date, since ISO dates order as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ApiVersion(&'static str);

@@ -5,13 +5,22 @@
 
 pub mod api_version;
 pub mod container_group;
+pub mod deployment;
 pub mod error;
+pub mod filter;
+pub mod lenient;
 pub mod list;
 pub mod location;
 mod node;
 pub mod operation;
+pub mod profile;
+pub mod provider;
+pub mod provider_operations;
+pub mod resource;
 pub mod resource_group;
 pub mod resource_id;
+pub mod template;
 pub mod time;
+pub mod whatif;
 
 pub use api_version::ApiVersion;

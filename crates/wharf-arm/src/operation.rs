@@ -1,5 +1,6 @@
 //! Long-running operations on the wire (operations.md A.4).
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use wharf_model::{
     Name, OperationId,
@@ -18,6 +19,19 @@ pub fn url(base: &str, subscription: &Name, location: &str, id: &OperationId) ->
         "{base}/subscriptions/{subscription}/providers/Microsoft.ContainerInstance/locations/\
          {location}/operations/{id}?api-version={POLL_VERSION}"
     )
+}
+
+/// Where to look while a resource group is removed: its name is in the URL, as on Azure.
+pub fn removal_url(base: &str, subscription: &Name, resource_group: &Name) -> String {
+    let job = json!({ "jobId": format!("RESOURCEGROUPDELETIONJOB-{resource_group}") });
+    let id = URL_SAFE_NO_PAD.encode(job.to_string());
+    format!("{base}/subscriptions/{subscription}/operationresults/{id}?api-version=2021-04-01")
+}
+
+/// The resource group whose removal such a URL is about.
+pub fn removed_resource_group(id: &str) -> Option<String> {
+    let job: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(id).ok()?).ok()?;
+    job["jobId"].as_str()?.strip_prefix("RESOURCEGROUPDELETIONJOB-").map(str::to_owned)
 }
 
 /// The status body: 200 while it runs and after.
@@ -43,4 +57,19 @@ pub fn render(operation: &Operation, events: &[Event]) -> Value {
         body["error"] = json!({ "code": code, "message": message });
     }
     body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resource_group_is_found_again_from_where_its_removal_is_looked_at() {
+        let url = removal_url("https://h", &Name::new("s"), &Name::new("My-RG_(1)"));
+        let id = url.strip_prefix("https://h/subscriptions/s/operationresults/").unwrap();
+        let id = id.split('?').next().unwrap();
+        assert_eq!(removed_resource_group(id).as_deref(), Some("My-RG_(1)"));
+        assert_eq!(removed_resource_group("e30"), None);
+        assert_eq!(removed_resource_group("%%"), None);
+    }
 }

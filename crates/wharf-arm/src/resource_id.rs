@@ -1,6 +1,6 @@
 //! ARM resource ids in their canonical casing (operations.md A.2).
 
-use wharf_model::{GroupKey, ResourceGroupKey};
+use wharf_model::{GroupKey, ResourceGroupKey, ResourceKey};
 
 /// The type of a container group.
 pub const CONTAINER_GROUP: &str = "Microsoft.ContainerInstance/containerGroups";
@@ -15,13 +15,46 @@ pub fn container_group(key: &GroupKey) -> String {
     format!("{}/providers/{CONTAINER_GROUP}/{}", resource_group(&key.resource_group), key.name)
 }
 
+/// The id of a resource of any type: `ns/a/b` named `x/y` is at `ns/a/x/b/y`.
+pub fn resource(key: &ResourceKey) -> String {
+    let (namespace, kinds) = key.kind.as_str().split_once('/').unwrap_or((key.kind.as_str(), ""));
+    let mut id = format!("{}/providers/{namespace}", resource_group(&key.resource_group));
+    for (kind, name) in kinds.split('/').zip(key.name.as_str().split('/')) {
+        id.push('/');
+        id.push_str(kind);
+        id.push('/');
+        id.push_str(name);
+    }
+    id
+}
+
 /// Path segments with a fixed spelling, which requests write in any case.
 const SEGMENTS: &[&str] = &[
     "subscriptions",
     "resourceGroups",
     "providers",
     "Microsoft.ContainerInstance",
+    "Microsoft.Resources",
+    "Microsoft.Network",
     "containerGroups",
+    "containerGroupProfiles",
+    "revisions",
+    "usages",
+    "capabilities",
+    "cachedImages",
+    "outboundNetworkDependenciesEndpoints",
+    "serviceAssociationLinks",
+    "virtualNetworks",
+    "subnets",
+    "resources",
+    "register",
+    "unregister",
+    "deployments",
+    "operationStatuses",
+    "validate",
+    "whatIf",
+    "exportTemplate",
+    "cancel",
     "containers",
     "locations",
     "operations",
@@ -64,6 +97,13 @@ fn takes_name(segment: &str) -> bool {
         "subscriptions"
             | "resourceGroups"
             | "containerGroups"
+            | "containerGroupProfiles"
+            | "revisions"
+            | "deployments"
+            | "operationStatuses"
+            | "serviceAssociationLinks"
+            | "virtualNetworks"
+            | "subnets"
             | "containers"
             | "locations"
             | "operations"

@@ -5,11 +5,11 @@ use std::{sync::Arc, time::Duration};
 use wharf_arm::{ApiVersion, container_group::RenderContext};
 use wharf_image::ImageStore;
 use wharf_model::{
-    Error, GroupKey, Name, ResourceGroupKey, change::Decision, clock::Clock, error::chain,
-    group::Group,
+    Error, GroupKey, Name, ResourceGroupKey, ResourceKey, change::Decision, clock::Clock,
+    error::chain, group::Group,
 };
 use wharf_runtime::embedded::Embedded;
-use wharf_store::{AcceptError, Accepted, Store, StoreError};
+use wharf_store::{AcceptError, Accepted, Resource, Store, StoreError};
 
 use crate::{auth::Authenticator, controller::Controller, ids};
 
@@ -64,6 +64,12 @@ impl App {
         let wanted = key.clone();
         let found = self.read(move |store| store.group(&wanted)).await?;
         found.ok_or_else(|| wharf_arm::error::group_not_found(key))
+    }
+
+    /// The plain resource of that type and name, if it is there.
+    pub(crate) async fn resource(&self, key: &ResourceKey) -> Result<Option<Resource>, Error> {
+        let wanted = key.clone();
+        self.read(move |store| store.resource(&wanted)).await
     }
 
     /// Writes what a decision says, in one transaction, and wakes the controller.

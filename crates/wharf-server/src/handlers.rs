@@ -1,9 +1,15 @@
 //! One file per operation: `<resource>/<operation>.rs`.
 
 pub(crate) mod container_groups;
+pub(crate) mod deployments;
 pub(crate) mod doctor;
 pub(crate) mod health;
 pub(crate) mod images;
+pub(crate) mod locations;
 pub(crate) mod operations;
+pub(crate) mod profiles;
+pub(crate) mod providers;
 pub(crate) mod resource_groups;
+pub(crate) mod resources;
+pub(crate) mod subnets;
 pub(crate) mod subscriptions;

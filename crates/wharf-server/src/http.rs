@@ -6,8 +6,9 @@ mod headers;
 mod listen;
 mod params;
 mod router;
+mod routes;
 
 pub(crate) use error::{ApiError, ApiResult};
 pub(crate) use listen::{Listeners, serve};
-pub(crate) use params::{Base, Body, ResourcesVersion, Version};
-pub(crate) use router::router;
+pub(crate) use params::{Base, Body, LenientBody, ResourcesVersion, Version};
+pub(crate) use router::{rewrite, router};

@@ -7,6 +7,7 @@ mod app;
 mod auth;
 mod config;
 mod controller;
+mod deployments;
 mod handlers;
 mod http;
 mod ids;

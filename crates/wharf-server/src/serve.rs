@@ -23,13 +23,14 @@ use wharf_model::{
 };
 use wharf_runtime::embedded::{Embedded, EmbeddedConfig, Hint, StartError};
 use wharf_shim::paths::Layout;
-use wharf_store::{SealKey, Store, StoreConfig, StoreError};
+use wharf_store::{AcceptError, SealKey, Store, StoreConfig, StoreError};
 
 use crate::{
     app::{App, Settings},
     auth::Authenticator,
     config::{Config, ConfigError, ServeArgs},
     controller::Controller,
+    deployments,
     http::{self, Listeners},
     ids,
     tls::{self, TlsError},
@@ -175,6 +176,12 @@ async fn run(config: Config) -> Result<(), ServeError> {
     let made = Controller::new(store.clone(), backend, Arc::clone(&clock), config.grace);
     let controller = controller.get_or_init(|| made).clone();
     let settings = Arc::new(settings(&config, &store)?);
+    match deployments::fail_unfinished(&store, clock.now(), &settings.subscription) {
+        Ok(0) => {}
+        Ok(count) => tracing::warn!(count, "deployments were interrupted"),
+        Err(AcceptError::Store(error)) => return Err(error.into()),
+        Err(AcceptError::Refused(error)) => tracing::error!(?error, "interrupted deployments"),
+    }
     let app = App { store, controller, images, clock, auth, settings };
     serve(&config, app, tls).await
 }

@@ -7,7 +7,16 @@ use ipnet::Ipv4Net;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use wharf_model::{Error, ErrorKind, GroupId};
 
-use crate::{AcceptError, error::sql};
+use crate::{AcceptError, Store, error::sql};
+
+impl Store {
+    /// How many groups can have an address.
+    pub fn address_count(&self) -> u64 {
+        // Neither the network nor the gateway nor the broadcast is for groups.
+        let pool = self.inner.config.pool;
+        u64::from(u32::from(pool.broadcast()) - u32::from(pool.network())).saturating_sub(2)
+    }
+}
 
 /// The group's address; the next free one after the latest given when it has none. Going round
 /// keeps a freed address unused as long as possible.

@@ -15,6 +15,7 @@ pub(crate) mod get;
 pub(crate) mod list_by_resource_group;
 pub(crate) mod list_by_subscription;
 pub(crate) mod logs;
+pub(crate) mod outbound_network_dependencies;
 mod page;
 pub(crate) mod restart;
 pub(crate) mod start;

@@ -7,7 +7,7 @@ use crate::app::Settings;
 pub(crate) mod get;
 pub(crate) mod list;
 
-fn document(settings: &Settings) -> Value {
+pub(super) fn document(settings: &Settings) -> Value {
     let id = settings.subscription.as_str();
     json!({
         "id": format!("/subscriptions/{id}"),

@@ -1,12 +1,14 @@
 //! The headers that every ARM answer carries (operations.md A.3).
 
 use axum::{
-    extract::Request,
-    http::{HeaderMap, HeaderName, HeaderValue},
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method},
     middleware::Next,
     response::Response,
 };
 use uuid::Uuid;
+
+use crate::app::App;
 
 const FIXED: &[(&str, &str)] = &[
     ("cache-control", "no-cache"),
@@ -16,9 +18,24 @@ const FIXED: &[(&str, &str)] = &[
     ("x-content-type-options", "nosniff"),
 ];
 
+/// What is left of Azure's hourly allowance after one request. Wharf has no such limit, so it never
+/// shrinks; some clients expect to be told.
+const ALLOWANCES: [(&str, &str); 3] = [
+    ("x-ms-ratelimit-remaining-subscription-reads", "11999"),
+    ("x-ms-ratelimit-remaining-subscription-writes", "1199"),
+    ("x-ms-ratelimit-remaining-subscription-deletes", "14999"),
+];
+
+/// The same of the writes of container groups, in an hour and in five minutes.
+const GROUP_ALLOWANCES: [(&str, &str); 2] = [
+    ("x-ms-ratelimit-remaining-subscription-resource-requests-pt1h", "299"),
+    ("x-ms-ratelimit-remaining-subscription-resource-requests-pt5m", "99"),
+];
+
 /// Adds the fixed headers, a request id, and the client's own ids back.
-pub(super) async fn add(request: Request, next: Next) -> Response {
+pub(super) async fn add(State(app): State<App>, request: Request, next: Next) -> Response {
     let (correlation, client) = ids_of(request.headers());
+    let allowances = allowances(request.method(), request.uri().path());
     let id = Uuid::new_v4();
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -31,10 +48,35 @@ pub(super) async fn add(request: Request, next: Next) -> Response {
         headers.insert("x-ms-correlation-request-id", correlation.unwrap_or_else(|| id.clone()));
         headers.insert("x-ms-request-id", id);
     }
+    for (name, value) in allowances {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    let time = app.clock.now().strftime("%Y%m%dT%H%M%SZ");
+    let route = format!("{}:{time}:{id}", app.settings.location.to_uppercase());
+    if let Ok(route) = HeaderValue::from_str(&route) {
+        headers.insert("x-ms-routing-request-id", route);
+    }
     if let Some(client) = client {
         headers.insert("x-ms-client-request-id", client);
     }
     response
+}
+
+/// The allowances that a request draws on.
+fn allowances(method: &Method, path: &str) -> Vec<(&'static str, &'static str)> {
+    let [reads, writes, deletes] = ALLOWANCES;
+    if !path.starts_with("/subscriptions") {
+        return Vec::new();
+    }
+    let is_group_write = path.contains("/providers/Microsoft.ContainerInstance/containerGroups/")
+        && (method == Method::PUT || method == Method::DELETE);
+    let own = match *method {
+        Method::GET | Method::HEAD => reads,
+        Method::DELETE => deletes,
+        _ => writes,
+    };
+    let of_group = GROUP_ALLOWANCES.into_iter().filter(|_| is_group_write);
+    std::iter::once(own).chain(of_group).collect()
 }
 
 /// The correlation id, and the client's own id if it wants that back.
@@ -44,4 +86,24 @@ fn ids_of(headers: &HeaderMap) -> (Option<HeaderValue>, Option<HeaderValue>) {
         .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"));
     let client = headers.get("x-ms-client-request-id").filter(|_| wants_back);
     (headers.get("x-ms-correlation-request-id").cloned(), client.cloned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_request_has_its_allowance() {
+        let group = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerInstance/\
+                     containerGroups/c";
+        let names = |method: Method, path: &str| -> Vec<&str> {
+            let of = |(name, _): (&'static str, _)| name.rsplit('-').next().unwrap();
+            allowances(&method, path).into_iter().map(of).collect()
+        };
+        assert_eq!(names(Method::GET, group), ["reads"]);
+        assert_eq!(names(Method::PUT, group), ["writes", "pt1h", "pt5m"]);
+        assert_eq!(names(Method::DELETE, group), ["deletes", "pt1h", "pt5m"]);
+        assert_eq!(names(Method::POST, "/subscriptions/s/providers/x/register"), ["writes"]);
+        assert!(names(Method::GET, "/healthz").is_empty());
+    }
 }

@@ -18,7 +18,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
 use super::router::rewrite;
-use crate::auth::Peer;
+use crate::{auth::Peer, deployments::Routes};
 
 /// How long a client may take to shake hands.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
@@ -66,9 +66,11 @@ async fn connection(
     peer: Peer,
     stop: CancellationToken,
 ) {
+    let all = Routes(router.clone());
     let service = router.map_request(move |request: Request<Incoming>| {
         let mut request = rewrite(request.map(Body::new));
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(all.clone());
         request
     });
     let builder = auto::Builder::new(TokioExecutor::new());

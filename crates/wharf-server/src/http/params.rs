@@ -5,6 +5,7 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Query, Request},
     http::{header, request::Parts, uri::Authority},
 };
+use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
 use wharf_arm::ApiVersion;
@@ -69,6 +70,13 @@ impl<S: Sync> FromRequestParts<S> for Base {
     }
 }
 
+async fn bytes_of(request: Request) -> Result<Bytes, Error> {
+    to_bytes(request.into_body(), BODY_MAX).await.map_err(|error| {
+        let message = format!("The request body cannot be read or exceeds {BODY_MAX} bytes.");
+        Error::new(ErrorKind::TooLarge, "RequestEntityTooLarge", message).because(error.to_string())
+    })
+}
+
 /// A JSON body, whatever its content type says.
 #[derive(Clone, Debug)]
 pub(crate) struct Body(pub(crate) Value);
@@ -77,11 +85,7 @@ impl<S: Sync> FromRequest<S> for Body {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
-        let bytes = to_bytes(request.into_body(), BODY_MAX).await.map_err(|error| {
-            let message = format!("The request body cannot be read or exceeds {BODY_MAX} bytes.");
-            Error::new(ErrorKind::TooLarge, "RequestEntityTooLarge", message)
-                .because(error.to_string())
-        })?;
+        let bytes = bytes_of(request).await?;
         let value = serde_json::from_slice(&bytes).map_err(|error| {
             Error::new(
                 ErrorKind::InvalidParameter,
@@ -92,5 +96,18 @@ impl<S: Sync> FromRequest<S> for Body {
             )
         })?;
         Ok(Self(value))
+    }
+}
+
+/// A body with a template, which may be JSON only roughly.
+#[derive(Clone, Debug)]
+pub(crate) struct LenientBody(pub(crate) Value);
+
+impl<S: Sync> FromRequest<S> for LenientBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
+        let bytes = bytes_of(request).await?;
+        Ok(Self(wharf_arm::lenient::parse(&bytes)?))
     }
 }

@@ -12,7 +12,7 @@ use futures::FutureExt as _;
 use wharf_arm::resource_id::canonical_path;
 use wharf_model::{Error, ErrorKind};
 
-use super::{ApiError, headers};
+use super::{ApiError, headers, routes};
 use crate::{
     app::App,
     auth::Peer,
@@ -61,6 +61,7 @@ pub(crate) fn router(app: App) -> Router {
                 .patch(resource_groups::update::handle)
                 .delete(resource_groups::delete::handle),
         )
+        .merge(routes::all())
         .route("/wharf/v1/images", get(images::list::handle))
         .route("/wharf/v1/images/inspect", get(images::inspect::handle))
         .route("/wharf/v1/images/pull", post(images::pull::handle))
@@ -75,12 +76,12 @@ pub(crate) fn router(app: App) -> Router {
         .route("/readyz", get(health::readyz))
         .merge(protected)
         .layer(from_fn(catch_panics))
-        .layer(from_fn(headers::add))
+        .layer(from_fn_with_state(app.clone(), headers::add))
         .with_state(app)
 }
 
 /// Gives a path its canonical casing. Must run before routing, hence around the router.
-pub(super) fn rewrite(mut request: Request) -> Request {
+pub(crate) fn rewrite(mut request: Request) -> Request {
     let uri = request.uri();
     let path = canonical_path(uri.path());
     if path == uri.path() {

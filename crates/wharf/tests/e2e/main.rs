@@ -5,8 +5,12 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod arm;
+mod arm_front;
 mod bad_input;
+mod deployments;
 mod examples;
 mod images;
 mod lifecycle;
+mod profiles;
 mod restart_safety;

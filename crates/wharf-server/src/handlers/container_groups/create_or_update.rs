@@ -16,6 +16,8 @@ use wharf_model::{
 use super::{AtGroup, polling};
 use crate::{
     app::App,
+    deployments::Calls,
+    handlers::profiles,
     http::{ApiResult, Base, Body, Version},
 };
 
@@ -23,12 +25,17 @@ pub(crate) async fn handle(
     State(app): State<App>,
     Path(path): AtGroup,
     Version(version): Version,
-    base: Base,
+    (base, calls): (Base, Calls),
     headers: HeaderMap,
     Body(body): Body,
 ) -> ApiResult<Response> {
     let key = path.key(&app)?;
-    let proposal = wharf_arm::container_group::parse(&body, &key, version)?;
+    let made_from = profiles::expand(&app, &calls, &body, version).await?;
+    let body = made_from.as_ref().map_or(&body, |(merged, ..)| merged);
+    let mut proposal = wharf_arm::container_group::parse(body, &key, version)?;
+    if let Some((_, profile, revision)) = &made_from {
+        proposal.document = wharf_arm::profile::mark(&proposal.document, profile, *revision);
+    }
     check_home(&app, &key).await?;
     check_capacity(&app, &proposal.location, &proposal.spec)?;
     check_images(&app, &key, &proposal.spec).await?;

@@ -1,27 +1,32 @@
-//! DELETE: 200 when the resource group and everything in it is gone.
+//! DELETE: 200 when the resource group and everything in it is gone, 202 with a place to look at
+//! while that takes longer.
 
 use std::time::Duration;
 
 use axum::{
     extract::{Path, State},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse as _, Response},
 };
 
 use super::AtResourceGroup;
 use crate::{
     app::{App, accept_failed},
-    http::{ApiResult, ResourcesVersion},
+    handlers::container_groups::retry_hint,
+    http::{ApiResult, Base, ResourcesVersion},
     ids,
 };
 
-/// What removing groups takes at most once their containers have ended.
-const TEARDOWN_MAX: Duration = Duration::from_mins(1);
+/// How long the answer is held if that is enough to remove all.
+const HOLD: Duration = Duration::from_secs(2);
 
 pub(crate) async fn handle(
     State(app): State<App>,
     Path((subscription, name)): AtResourceGroup,
     _: ResourcesVersion,
-) -> ApiResult<StatusCode> {
+    base: Base,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
     let key = app.resource_group(&subscription, &name)?;
     let (now, wanted) = (app.clock.now(), key.clone());
     let groups = app
@@ -32,8 +37,12 @@ pub(crate) async fn handle(
     for id in &groups {
         app.controller.poke(id);
     }
-    let limit = app.settings.grace + TEARDOWN_MAX;
-    let waits = groups.iter().map(|id| app.controller.wait_gone(id, limit));
+    let waits = groups.iter().map(|id| app.controller.wait_gone(id, HOLD));
     let all_gone = futures::future::join_all(waits).await.into_iter().all(|gone| gone);
-    Ok(if all_gone { StatusCode::OK } else { StatusCode::ACCEPTED })
+    if all_gone {
+        return Ok(StatusCode::OK.into_response());
+    }
+    let mut answer = retry_hint(headers.get(header::USER_AGENT));
+    super::add_location(&mut answer, &base, &key);
+    Ok((StatusCode::ACCEPTED, answer).into_response())
 }

@@ -1,0 +1,116 @@
+//! The routes of ARM's front door and of what lies beside container groups, by resource.
+
+use axum::{
+    Router,
+    routing::{delete, get, post},
+};
+
+use crate::{
+    app::App,
+    handlers::{
+        container_groups, deployments, locations, operations, profiles, providers, resources,
+        subnets,
+    },
+};
+
+const SUBSCRIPTION: &str = "/subscriptions/{subscription}";
+const HOME: &str = "/subscriptions/{subscription}/resourceGroups/{resource_group}";
+const SERVICE: &str = "providers/Microsoft.ContainerInstance";
+
+/// All of them.
+pub(super) fn all() -> Router<App> {
+    Router::new()
+        .merge(of_deployments())
+        .merge(of_locations())
+        .merge(of_profiles())
+        .merge(of_providers())
+        .route(&format!("{SUBSCRIPTION}/resources"), get(resources::list_by_subscription::handle))
+        .route(&format!("{HOME}/resources"), get(resources::list_by_resource_group::handle))
+        .route(
+            &format!("{SUBSCRIPTION}/operationResults/{{result}}"),
+            get(operations::get_result::handle),
+        )
+        .route(
+            &format!(
+                "{HOME}/{SERVICE}/containerGroups/{{group}}/outboundNetworkDependenciesEndpoints"
+            ),
+            get(container_groups::outbound_network_dependencies::handle),
+        )
+        .route(
+            &format!(
+                "{HOME}/providers/Microsoft.Network/virtualNetworks/{{network}}/subnets/{{subnet}}/\
+                 {SERVICE}/serviceAssociationLinks/default"
+            ),
+            delete(subnets::delete_service_association_link::handle),
+        )
+}
+
+fn of_deployments() -> Router<App> {
+    let list = format!("{HOME}/providers/Microsoft.Resources/deployments");
+    let one = format!("{list}/{{deployment}}");
+    Router::new()
+        .route(&list, get(deployments::list_by_resource_group::handle))
+        .route(
+            &format!("{SUBSCRIPTION}/providers/Microsoft.Resources/deployments"),
+            get(deployments::list_by_subscription::handle),
+        )
+        .route(
+            &one,
+            get(deployments::get::handle)
+                .head(deployments::exists::handle)
+                .put(deployments::create_or_update::handle)
+                .delete(deployments::delete::handle),
+        )
+        .route(&format!("{one}/validate"), post(deployments::validate::handle))
+        .route(&format!("{one}/whatIf"), post(deployments::what_if::handle))
+        .route(&format!("{one}/cancel"), post(deployments::cancel::handle))
+        .route(&format!("{one}/exportTemplate"), post(deployments::export_template::handle))
+        .route(&format!("{one}/operations"), get(deployments::list_operations::handle))
+        .route(
+            &format!("{one}/operationStatuses/{{operation}}"),
+            get(deployments::get_operation_status::handle),
+        )
+        .route(
+            &format!("{HOME}/deployments/{{deployment}}/operations"),
+            get(deployments::list_operations::handle),
+        )
+}
+
+fn of_locations() -> Router<App> {
+    let location = format!("{SUBSCRIPTION}/{SERVICE}/locations/{{location}}");
+    Router::new()
+        .route(&format!("{SUBSCRIPTION}/locations"), get(locations::list::handle))
+        .route(&format!("{location}/usages"), get(locations::usages::handle))
+        .route(&format!("{location}/capabilities"), get(locations::capabilities::handle))
+        .route(&format!("{location}/cachedImages"), get(locations::cached_images::handle))
+}
+
+fn of_profiles() -> Router<App> {
+    let list = format!("{SERVICE}/containerGroupProfiles");
+    let one = format!("{HOME}/{list}/{{profile}}");
+    Router::new()
+        .route(&format!("{SUBSCRIPTION}/{list}"), get(profiles::list_by_subscription::handle))
+        .route(&format!("{HOME}/{list}"), get(profiles::list_by_resource_group::handle))
+        .route(
+            &one,
+            get(profiles::get::handle)
+                .put(profiles::create_or_update::handle)
+                .patch(profiles::update::handle)
+                .delete(profiles::delete::handle),
+        )
+        .route(&format!("{one}/revisions"), get(profiles::list_revisions::handle))
+        .route(&format!("{one}/revisions/{{revision}}"), get(profiles::get_revision::handle))
+}
+
+fn of_providers() -> Router<App> {
+    let of_subscription = format!("{SUBSCRIPTION}/providers");
+    let one = format!("{of_subscription}/{{namespace}}");
+    Router::new()
+        .route("/providers", get(providers::list_at_tenant::handle))
+        .route("/providers/{namespace}", get(providers::get_at_tenant::handle))
+        .route(&format!("/{SERVICE}/operations"), get(providers::list_operations::handle))
+        .route(&of_subscription, get(providers::list::handle))
+        .route(&one, get(providers::get::handle))
+        .route(&format!("{one}/register"), post(providers::register::handle))
+        .route(&format!("{one}/unregister"), post(providers::unregister::handle))
+}
