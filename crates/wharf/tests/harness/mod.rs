@@ -76,6 +76,14 @@ impl Daemon {
         std::fs::read_to_string(self.dir.as_path().join("log")).unwrap_or_default()
     }
 
+    /// Where it answers HTTPS.
+    pub(crate) fn address(&self) -> String {
+        let log = self.log();
+        let ready = log.lines().rfind(|line| line.contains(" ready ")).unwrap();
+        let address = ready.split_once("address=").unwrap().1;
+        address.split(' ').next().unwrap().to_owned()
+    }
+
     /// Starts the daemon with more environment.
     pub(crate) fn up(&mut self, environment: &[(&str, &str)]) {
         assert!(self.child.is_none(), "it runs already");
@@ -189,9 +197,8 @@ impl Daemon {
 
     /// Removes all groups; afterwards the doctor must be content and no file of a group be left.
     pub(crate) fn clear(&self) {
-        let names = self.ok(&["list", "-o", "tsv", "--query", "[].name"]);
-        for name in names.lines().filter(|name| !name.is_empty()) {
-            self.ok(&["delete", name, "--yes"]);
+        for (resource_group, name) in groups(&self.ok(&LIST)) {
+            self.ok(&["delete", &name, "-g", &resource_group, "--yes"]);
         }
         let is_clean = wait_for(Duration::from_secs(10), || self.run(&["doctor"]).status.success());
         assert!(is_clean, "{}\n{}", text(&self.run(&["doctor"]).stdout), self.log());
@@ -223,15 +230,23 @@ impl Drop for Daemon {
         }
         if std::thread::panicking() {
             // Leave as little as possible, and tell about the test, not about this.
-            let names = text(&self.run(&["list", "-o", "tsv", "--query", "[].name"]).stdout);
-            for name in names.lines() {
-                self.run(&["delete", name, "--yes"]);
+            for (resource_group, name) in groups(&text(&self.run(&LIST).stdout)) {
+                self.run(&["delete", &name, "-g", &resource_group, "--yes"]);
             }
         } else {
             self.clear();
         }
         self.uninstall();
     }
+}
+
+/// Tells the ids of all groups.
+const LIST: [&str; 5] = ["list", "-o", "tsv", "--query", "[].id"];
+
+/// Resource group and name of every group in a list of ids.
+fn groups(ids: &str) -> Vec<(String, String)> {
+    let segments = ids.lines().map(|id| id.split('/').collect::<Vec<_>>());
+    segments.filter_map(|id| Some(((*id.get(4)?).to_owned(), (*id.last()?).to_owned()))).collect()
 }
 
 pub(crate) fn text(bytes: &[u8]) -> String {
