@@ -8,13 +8,16 @@
 //! | property | treatment |
 //! |---|---|
 //! | `diagnostics`, `encryptionProperties`, `zones`, `configMap`, `extensions` | echoed, secrets dropped |
-//! | `identity`, volumes other than `emptyDir`, probes, `subnetIds`, private addresses, `gpu`, `securityContext`, SKU, priority, profiles, Windows | refused |
+//! | `identity`, `azureFile` volumes, `subnetIds`, private addresses, `gpu`, `securityContext`, SKU, priority, profiles, Windows | refused |
 //! | `provisioningState`, `instanceView`, `id`, `ip`, `fqdn` and all unknown names | ignored |
 
 mod containers;
 mod exposure;
+mod git_repo_volume;
 mod parse;
+mod probes;
 mod render;
+mod secret_volume;
 mod states;
 mod volumes;
 

@@ -237,6 +237,8 @@ mod tests {
             ports: vec![],
             resources: Some(Resources { requests, limits: requests }),
             volume_mounts: vec![],
+            liveness_probe: None,
+            readiness_probe: None,
         }
     }
 

@@ -63,6 +63,38 @@ pub struct ContainerObs {
     /// Whether the kernel would throw SIGTERM away: the first process of a PID namespace that has
     /// no handler for it never sees it (`pid_namespaces(7)`).
     pub ignores_term: bool,
+    /// When the present run's liveness probe had failed often enough.
+    pub unhealthy_since: Option<Timestamp>,
+    /// What the present run's readiness probe says.
+    pub readiness: Readiness,
+}
+
+/// What a readiness probe says of the present run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Readiness {
+    /// Nothing yet, and the run is older than the prober: as it was before.
+    #[default]
+    Unknown,
+    /// It has failed, or has not yet succeeded since the run began.
+    NotReady,
+    /// It has succeeded.
+    Ready,
+}
+
+/// A volume that is fetched from elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VolumeObs {
+    /// Not here, and nobody is fetching it.
+    Absent,
+    /// On its way.
+    Fetching,
+    /// Here.
+    Ready,
+    /// The last try failed.
+    Failed {
+        /// When to try again.
+        retry_at: Timestamp,
+    },
 }
 
 /// An image on this host.
@@ -94,6 +126,8 @@ pub struct Observed {
     pub open_ports: BTreeSet<Port>,
     /// The images that the desired specification names, by reference.
     pub images: BTreeMap<String, ImageObs>,
+    /// The volumes of the desired specification that are fetched, by name.
+    pub volumes: BTreeMap<String, VolumeObs>,
     /// Containers of any revision, desired or not.
     pub containers: BTreeMap<ContainerName, ContainerObs>,
 }
@@ -114,6 +148,8 @@ pub enum Step {
     EnsureStorage,
     /// Begins fetching an image in the background.
     PullImage(String),
+    /// Begins fetching a volume in the background.
+    FetchVolume(String),
     /// Starts the shim in its own network, IPC and UTS namespaces, and gives it its address.
     EnsureSandbox,
     /// Makes the firewall let through these ports and no others.

@@ -9,6 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::ContainerName;
 
+mod probes;
+mod volumes;
+
+pub use probes::{HttpGet, ProbeAction, ProbeSpec};
+pub use volumes::{GitRepo, SecretFile, VolumeMount, VolumeSource, VolumeSpec};
+
 /// One container group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GroupSpec {
@@ -79,6 +85,12 @@ pub struct ContainerSpec {
     pub resources: Option<Resources>,
     /// Volumes and where they appear.
     pub volume_mounts: Vec<VolumeMount>,
+    /// Says when it must be ended and started again.
+    #[serde(default)]
+    pub liveness_probe: Option<ProbeSpec>,
+    /// Says when its ports are open.
+    #[serde(default)]
+    pub readiness_probe: Option<ProbeSpec>,
 }
 
 /// One environment variable.
@@ -133,33 +145,6 @@ pub struct Amount {
     pub cpu_millis: u32,
     /// Bytes; 1 GB of the API is 10^9 bytes × 1.073741824 = 1 GiB, as on Azure.
     pub memory_bytes: u64,
-}
-
-/// A volume of the group.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct VolumeSpec {
-    /// The name mounts refer to.
-    pub name: String,
-    /// What it holds.
-    pub source: VolumeSource,
-}
-
-/// What a volume holds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum VolumeSource {
-    /// Scratch space that lives as long as the deployment.
-    EmptyDir,
-}
-
-/// Where a container sees a volume.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VolumeMount {
-    /// The volume's name.
-    pub name: String,
-    /// Absolute path inside the container.
-    pub mount_path: String,
-    /// Whether writing is refused.
-    pub read_only: bool,
 }
 
 /// User and password for a registry.

@@ -23,6 +23,8 @@ pub enum ExitCause {
     Exited,
     /// The kernel killed it over its memory limit (code 137).
     OutOfMemory,
+    /// It was ended because its liveness probe failed; the code is what it made of that.
+    Unhealthy,
     /// It could not be started at all; the code is 126, 127 or 128 as a shell would say.
     StartFailed,
     /// The host went down ([`EXIT_HOST_RESTART`]).

@@ -4,13 +4,14 @@
 //! What makes a container impossible (an unknown user, no command) is no error here: it is handed
 //! to the shim, which records it as a run that failed to start, for the user to read.
 
+mod environment;
 mod layers;
 mod limits;
 mod seccomp;
 mod spec;
 mod users;
 
-use std::io;
+use std::{collections::BTreeMap, io};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
@@ -18,13 +19,15 @@ use oci_spec::{OciSpecError, image::ImageConfiguration};
 pub use seccomp::ProfileError;
 use wharf_model::{
     Generation, GroupId,
-    spec::{Amount, ContainerSpec, VolumeSource, VolumeSpec},
+    spec::{Amount, ContainerSpec, SecretFile, VolumeSource, VolumeSpec},
 };
 use wharf_shim::{
     paths::Layout,
     protocol::{Rootfs, Start},
     table::RunKey,
 };
+
+use crate::volumes;
 
 /// Everything that decides what a container's process gets to see.
 #[derive(Clone, Copy, Debug)]
@@ -127,6 +130,7 @@ pub fn prepare(plan: &BundlePlan<'_>) -> Result<Start, BundleError> {
         cgroup: plan.layout.container_cgroup(plan.id, name),
         rootfs,
         impossible,
+        secrets: secrets(plan),
     })
 }
 
@@ -156,20 +160,25 @@ fn write_config(plan: &BundlePlan<'_>, bundle: &Utf8Path) -> Result<Option<Strin
 fn ensure_volumes(plan: &BundlePlan<'_>) -> Result<(), BundleError> {
     let storage = plan.layout.storage(plan.id);
     for volume in plan.volumes {
-        match volume.source {
-            VolumeSource::EmptyDir => {
-                let path = storage.empty_dir(&volume.name);
-                if !path.exists() {
-                    make_dir(&path)?;
-                    // As Kubernetes does: containers of any user share it.
-                    let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
-                    fs::set_permissions(&path, open)
-                        .map_err(|source| BundleError::Make { path, source })?;
-                }
-            }
-        }
+        volumes::ensure_empty_dir(&storage, volume).map_err(|source| BundleError::Make {
+            path: storage.empty_dir(&volume.name),
+            source,
+        })?;
     }
     Ok(())
+}
+
+/// The secret volumes that the container mounts.
+fn secrets(plan: &BundlePlan<'_>) -> BTreeMap<String, Vec<SecretFile>> {
+    let mounts = |volume: &&VolumeSpec| {
+        plan.container.volume_mounts.iter().any(|mount| mount.name == volume.name)
+    };
+    let mounted = plan.volumes.iter().filter(mounts);
+    let secret = mounted.filter_map(|volume| match &volume.source {
+        VolumeSource::Secret(files) => Some((volume.name.clone(), files.clone())),
+        VolumeSource::EmptyDir | VolumeSource::GitRepo(_) => None,
+    });
+    secret.collect()
 }
 
 fn make_dir(path: &Utf8Path) -> Result<(), BundleError> {

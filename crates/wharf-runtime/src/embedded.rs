@@ -34,7 +34,9 @@ use crate::{
 pub mod doctor;
 mod etc;
 mod execute;
+mod fetches;
 mod observe;
+mod probes;
 mod pulls;
 
 /// Called with the id of a group that is worth another look.
@@ -101,6 +103,8 @@ pub struct Embedded {
     network: Network,
     shims: Shims,
     pulls: pulls::Pulls,
+    fetches: fetches::Fetches,
+    probes: probes::Probes,
     hint: Hint,
     /// Groups whose shims tell us of starts and exits.
     subscribed: Arc<Mutex<HashSet<GroupId>>>,
@@ -124,10 +128,19 @@ impl Embedded {
         })
         .await
         .map_err(StartError::Network)?;
-        let shims = Shims::new(config.layout.clone(), config.executable);
-        let pulls = pulls::Pulls::new(config.images.clone(), config.clock, config.hint.clone());
-        let (layout, images, hint) = (config.layout, config.images, config.hint);
-        Ok(Self { layout, images, network, shims, pulls, hint, subscribed: Arc::default() })
+        let (clock, hint, program) = (config.clock, config.hint, config.executable);
+        let shims = Shims::new(config.layout.clone(), program.clone());
+        Ok(Self {
+            pulls: pulls::Pulls::new(config.images.clone(), Arc::clone(&clock), hint.clone()),
+            fetches: fetches::Fetches::new(program, Arc::clone(&clock), hint.clone()),
+            probes: probes::Probes::new(shims.clone(), clock, hint.clone()),
+            layout: config.layout,
+            images: config.images,
+            network,
+            shims,
+            hint,
+            subscribed: Arc::default(),
+        })
     }
 
     /// Removes what is kept on the host for all groups together: link, route, firewall table and
@@ -147,9 +160,12 @@ impl Embedded {
     fn pass(&self, desired: &Desired, plan: Plan, told: &mut Vec<Occurrence>, again: bool) -> Pass {
         told.extend(plan.occurrences);
         told.extend(self.pulls.occurrences(&desired.id));
+        told.extend(self.fetches.occurrences(&desired.id));
+        told.extend(self.probes.occurrences(&desired.id));
         let is_gone = desired.power == Power::Deleted && plan.is_settled;
         if is_gone {
             self.pulls.forget(&desired.id);
+            self.probes.forget(&desired.id);
         }
         Pass {
             status: plan.status,

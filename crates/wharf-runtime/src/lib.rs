@@ -6,4 +6,6 @@ pub mod embedded;
 pub mod exec;
 pub mod logs;
 pub mod network;
+pub mod probe;
 pub mod shims;
+pub mod volumes;

@@ -89,7 +89,7 @@ impl Engine {
     }
 
     /// Starts a container, or answers with what there is. The answer may come later.
-    pub(crate) fn start(&mut self, client: ClientId, start: Start) {
+    pub(crate) fn start(&mut self, client: ClientId, mut start: Start) {
         if let Some(known) = self.table.seen(&start.key) {
             return self.words.push(Word::Reply(client, Reply::Container(known.clone())));
         }
@@ -112,6 +112,8 @@ impl Engine {
         }
         match create::begin(&start) {
             Ok(attempt) => {
+                // The child has its own copy.
+                start.secrets.clear();
                 let log = LogWriter::new(&start.log);
                 self.slots.insert(self.next_slot, Slot::new(start, attempt, log, client));
                 self.next_slot = self.next_slot.wrapping_add(1);

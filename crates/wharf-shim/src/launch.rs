@@ -154,7 +154,7 @@ fn furnish(
     let resources = linux.resources().as_ref().ok_or(LaunchError::Incomplete("resources"))?;
     limits::enter(&start.cgroup, resources).map_err(LaunchError::Cgroup)?;
     unshare(CloneFlags::CLONE_NEWCGROUP).map_err(LaunchError::Namespace)?;
-    rootfs::enter(&start.bundle, &start.rootfs, &spec)?;
+    rootfs::enter(start, &spec)?;
     redirect(stdout, stderr).map_err(LaunchError::Descriptors)?;
     Ok((process, filter))
 }

@@ -4,6 +4,7 @@
 //! containers, owns their log pipes and exit codes, outlives the daemon and decides nothing.
 
 pub mod cgroup;
+pub mod confine;
 pub mod cri;
 pub mod journal;
 pub mod paths;
@@ -22,6 +23,7 @@ mod launch;
 mod limits;
 mod log_writer;
 mod rootfs;
+mod secrets;
 mod server;
 mod slot;
 mod sys;
@@ -73,6 +75,14 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The body of `wharf confine`; `args` are what follows that word.
+pub fn confine(args: impl Iterator<Item = OsString>) -> ExitCode {
+    if let Err(error) = confine::run(args) {
+        complain(error.as_ref());
+    }
+    ExitCode::FAILURE
 }
 
 fn run(args: impl Iterator<Item = OsString>) -> Result<(), Box<dyn Error>> {

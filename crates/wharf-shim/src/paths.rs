@@ -159,4 +159,10 @@ impl Storage {
     pub fn empty_dir(&self, volume: &str) -> Utf8PathBuf {
         self.scratch().join("volumes").join(volume)
     }
+
+    /// What a gitRepo volume holds; the fingerprint is of what was asked for, so that a changed
+    /// volume is another directory.
+    pub fn git_repo(&self, volume: &str, fingerprint: &str) -> Utf8PathBuf {
+        self.scratch().join("repositories").join(format!("{volume}-{fingerprint}"))
+    }
 }

@@ -14,9 +14,11 @@
 //! Shims outlive daemons, so a newer daemon must speak the version of an older shim: a request
 //! names the version it is written in, and a shim refuses one that is newer than its own.
 
+use std::collections::BTreeMap;
+
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use wharf_model::ContainerName;
+use wharf_model::{ContainerName, spec::SecretFile};
 
 use crate::table::{Container, RunKey, Table};
 
@@ -25,6 +27,10 @@ pub const VERSION: u32 = 2;
 
 /// The longest frame that is believed, in bytes.
 pub const FRAME_LIMIT: usize = 4 << 20;
+
+/// What the source of a mount in `config.json` begins with when it is one of [`Start::secrets`];
+/// the volume's name follows.
+pub const SECRET_SOURCE: &str = "secret:";
 
 /// A request with the version it is written in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,6 +129,10 @@ pub struct Start {
     /// Why it cannot be started, found out before asking: it becomes a run that failed to start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub impossible: Option<String>,
+    /// The files of the secret volumes that it mounts, by name of the volume. Not in the bundle,
+    /// since that is on a disk.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, Vec<SecretFile>>,
 }
 
 /// An overlay.
@@ -275,6 +285,7 @@ mod tests {
             cgroup: "/c".into(),
             rootfs: Rootfs { lower: vec!["/1".into()], upper: "/u".into(), work: "/w".into() },
             impossible: None,
+            secrets: BTreeMap::new(),
         };
         let request = Request { version: 1, operation: Operation::Start(Box::new(start)) };
         assert_eq!(

@@ -15,14 +15,15 @@ use nix::{
     errno::Errno,
     mount::{MntFlags, MsFlags, mount, umount2},
     sys::stat::{Mode, SFlag, fstat, makedev, mknodat},
-    unistd::{chdir, fchdir, pivot_root, symlinkat},
+    unistd::{Gid, Uid, chdir, fchdir, pivot_root, symlinkat},
 };
 use oci_spec::runtime::{Mount, Spec};
 
 use crate::{
     cgroup,
     inside::{Kind, Root},
-    protocol::Rootfs,
+    protocol::{Rootfs, SECRET_SOURCE, Start},
+    secrets,
     sys::{self, Attributes},
 };
 
@@ -105,16 +106,22 @@ const LINKS: [(&str, &str); 5] = [
 ];
 
 /// Builds the root file system and makes it the root of this process.
-pub(crate) fn enter(bundle: &Utf8Path, layers: &Rootfs, spec: &Spec) -> Result<(), RootfsError> {
+pub(crate) fn enter(start: &Start, spec: &Spec) -> Result<(), RootfsError> {
     let flags = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     mount(None::<&str>, "/", None::<&str>, flags, None::<&str>).map_err(RootfsError::Private)?;
-    let path = bundle.join("rootfs");
-    mount_layers(layers, &path)?;
+    let path = start.bundle.join("rootfs");
+    mount_layers(&start.rootfs, &path)?;
     let root = Root::open(&path).map_err(RootfsError::Overlay)?;
     for wanted in spec.mounts().iter().flatten() {
         let target = wanted.destination().to_string_lossy();
-        mount_one(&root, wanted, Utf8Path::new(&target))
-            .map_err(|source| RootfsError::Mount { target: target.to_string(), source })?;
+        let mounted = match secret_volume(wanted) {
+            Some(volume) => {
+                let files = start.secrets.get(volume).map(Vec::as_slice).unwrap_or_default();
+                secrets::mount(&root, Utf8Path::new(&target), files, owner(spec))
+            }
+            None => mount_one(&root, wanted, Utf8Path::new(&target)),
+        };
+        mounted.map_err(|source| RootfsError::Mount { target: target.to_string(), source })?;
         if target == "/dev" {
             make_devices(&root)?;
         }
@@ -155,6 +162,19 @@ fn mount_layers(rootfs: &Rootfs, target: &Utf8Path) -> Result<(), RootfsError> {
     let flags = if cgroup::is_unified() { MsFlags::MS_NODEV } else { MsFlags::empty() };
     mount(Some("overlay"), target.as_std_path(), Some("overlay"), flags, Some(options.as_str()))
         .map_err(RootfsError::Overlay)
+}
+
+/// The name of the secret volume that a mount is of.
+fn secret_volume(wanted: &Mount) -> Option<&str> {
+    wanted.source().as_ref()?.to_str()?.strip_prefix(SECRET_SOURCE)
+}
+
+/// The user that the container's program runs as.
+fn owner(spec: &Spec) -> (Uid, Gid) {
+    let user = spec.process().as_ref().map(oci_spec::runtime::Process::user);
+    user.map_or((Uid::from_raw(0), Gid::from_raw(0)), |user| {
+        (Uid::from_raw(user.uid()), Gid::from_raw(user.gid()))
+    })
 }
 
 fn mount_one(root: &Root, wanted: &Mount, target: &Utf8Path) -> Result<(), Errno> {

@@ -82,6 +82,8 @@ fn proposal() -> Proposal {
         ports: vec![],
         resources: None,
         volume_mounts: vec![],
+        liveness_probe: None,
+        readiness_probe: None,
     };
     let spec = GroupSpec {
         os_type: OsType::Linux,

@@ -8,6 +8,7 @@ fn main() -> ExitCode {
     // The shim comes first: it must stay small, and nothing else may have been set up.
     match args.next() {
         Some(word) if word == "shim" => wharf_shim::main(args),
+        Some(word) if word == "confine" => wharf_shim::confine(args),
         Some(word) if word == "serve" => wharf_server::main(std::iter::once(word).chain(args)),
         word => {
             let args = program.into_iter().chain(word).chain(args);

@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use serde_json::{Map, Value, json};
 use wharf_model::{
     ContainerName, Error, GroupKey,
-    spec::{Amount, ContainerSpec, EnvVar, Resources},
+    spec::{Amount, ContainerSpec, EnvVar, ProbeSpec, Resources},
 };
 
-use super::{exposure, unsupported, volumes};
+use super::{exposure, probes, unsupported, volumes};
 use crate::{error::gib, node::Node};
 
 /// Containers and init containers together (semantics.md §3).
@@ -103,11 +103,30 @@ fn parse_one(
     if properties.get("volumeMounts").is_some() {
         echo.insert("volumeMounts".to_owned(), json!(documents));
     }
+    let mut probe = |kind: probes::Kind| -> Result<Option<ProbeSpec>, Error> {
+        // As on Azure, init containers have none (semantics.md §8).
+        let parsed = if is_app { probes::parse(&properties, kind)? } else { None };
+        let Some((probe, document)) = parsed else { return Ok(None) };
+        echo.insert(kind.property().to_owned(), document);
+        Ok(Some(probe))
+    };
+    let liveness_probe = probe(probes::Kind::Liveness)?;
+    let readiness_probe = probe(probes::Kind::Readiness)?;
     if let Some(config_map) = properties.get("configMap") {
         echo.insert("configMap".to_owned(), config_map.value.clone());
     }
     let document = json!({ "name": name.as_str(), "properties": echo });
-    let spec = ContainerSpec { name, image, command, environment, ports, resources, volume_mounts };
+    let spec = ContainerSpec {
+        name,
+        image,
+        command,
+        environment,
+        ports,
+        resources,
+        volume_mounts,
+        liveness_probe,
+        readiness_probe,
+    };
     Ok((spec, document))
 }
 
@@ -129,11 +148,6 @@ fn name(node: &Node<'_>, key: &GroupKey) -> Result<ContainerName, Error> {
 }
 
 fn check_refused(properties: &Node<'_>) -> Result<(), Error> {
-    for probe in ["livenessProbe", "readinessProbe"] {
-        if let Some(node) = properties.get(probe) {
-            return Err(unsupported(&node.path, "probes come later"));
-        }
-    }
     if let Some(node) = properties.get("securityContext")
         && node.entries()?.iter().any(|(_, member)| *member.value != Value::Bool(false))
     {

@@ -8,11 +8,13 @@ use wharf_model::{
     spec::{ContainerSpec, VolumeMount, VolumeSource, VolumeSpec},
 };
 
-use super::unsupported;
+use super::{git_repo_volume, secret_volume, unsupported};
 use crate::node::Node;
 
 /// Volumes of one group (semantics.md §3).
 const VOLUMES_MAX: usize = 20;
+/// Base64 characters of all secret volumes of a group.
+const SECRETS_MAX: usize = 2 << 20;
 
 pub(super) fn parse(properties: &Node<'_>) -> Result<(Vec<VolumeSpec>, Vec<Value>), Error> {
     let mut volumes: Vec<VolumeSpec> = Vec::new();
@@ -28,19 +30,53 @@ pub(super) fn parse(properties: &Node<'_>) -> Result<(Vec<VolumeSpec>, Vec<Value
         if volumes.iter().any(|volume| volume.name == text) {
             return Err(name.invalid("is used by another volume already"));
         }
-        for source in ["azureFile", "secret", "secretReference", "gitRepo"] {
-            if let Some(node) = node.get(source) {
-                return Err(unsupported(&node.path, "only emptyDir volumes are there so far"));
-            }
-        }
-        // No source at all means emptyDir, as published templates have it.
-        documents.push(json!({ "name": text, "emptyDir": {} }));
-        volumes.push(VolumeSpec { name: text.to_owned(), source: VolumeSource::EmptyDir });
+        let (source, document) = source(&node)?;
+        documents.push(json!({ "name": text, (document.0): document.1 }));
+        volumes.push(VolumeSpec { name: text.to_owned(), source });
     }
     if volumes.len() > VOLUMES_MAX {
         return Err(properties.require("volumes")?.invalid("must hold 20 volumes at most"));
     }
+    let secrets = |volume: &VolumeSpec| match &volume.source {
+        VolumeSource::Secret(files) => files.iter().map(|file| file.content.len()).sum(),
+        VolumeSource::EmptyDir | VolumeSource::GitRepo(_) => 0,
+    };
+    // All of them may go to one container, in one message (see `secret_volume`).
+    if volumes.iter().map(secrets).sum::<usize>() > SECRETS_MAX {
+        return Err(properties
+            .require("volumes")?
+            .invalid("must not hold more than 2 MiB of secrets"));
+    }
     Ok((volumes, documents))
+}
+
+const SOURCES: [&str; 5] = ["azureFile", "emptyDir", "secret", "secretReference", "gitRepo"];
+
+/// What a volume holds, and under which name that is told back.
+fn source(node: &Node<'_>) -> Result<(VolumeSource, (&'static str, Value)), Error> {
+    let given = || SOURCES.iter().filter_map(|name| Some((*name, node.get(name)?)));
+    if given().count() > 1 {
+        return Err(node.invalid("must have one source only"));
+    }
+    Ok(match given().next() {
+        // No source at all means emptyDir, as published templates have it.
+        None => (VolumeSource::EmptyDir, ("emptyDir", json!({}))),
+        Some(("emptyDir", node)) => {
+            node.object()?;
+            (VolumeSource::EmptyDir, ("emptyDir", json!({})))
+        }
+        Some(("secret", node)) => {
+            (VolumeSource::Secret(secret_volume::parse(&node)?), ("secret", json!({})))
+        }
+        Some(("gitRepo", node)) => {
+            let (repo, document) = git_repo_volume::parse(&node)?;
+            (VolumeSource::GitRepo(repo), ("gitRepo", document))
+        }
+        Some(("azureFile", node)) => {
+            return Err(unsupported(&node.path, "Azure file shares come later"));
+        }
+        Some((_, node)) => return Err(unsupported(&node.path, "key vault references come later")),
+    })
 }
 
 pub(super) fn mounts(container: &Node<'_>) -> Result<(Vec<VolumeMount>, Vec<Value>), Error> {

@@ -12,6 +12,7 @@ use super::{ContainerObs, History, Observed, Sandbox};
 use crate::{
     Generation,
     backend::Desired,
+    group::Power,
     status::{ContainerStatus, EXIT_HOST_RESTART, EXIT_LOST, Exit, ExitCause, RUNS_KEPT, Run},
 };
 
@@ -25,7 +26,8 @@ pub(super) fn merge(now: Timestamp, want: &Desired, have: &Observed) -> (History
         let observed = have.containers.get(&container.name).filter(|c| c.revision == revision);
         let recorded =
             want.recorded.containers.get(&container.name).filter(|c| c.revision == revision);
-        let runs = merge_runs(recorded, observed);
+        let mut runs = merge_runs(recorded, observed);
+        blame_probe(want, observed, &mut runs);
         let (runs, is_lost) = close_lost_runs(now, want, have, observed, runs);
         is_invented |= is_lost;
         history.insert(container.name.clone(), ContainerStatus { revision, runs, waiting: None });
@@ -46,6 +48,23 @@ fn merge_runs(recorded: Option<&ContainerStatus>, observed: Option<&ContainerObs
     }
     let surplus = runs.len().saturating_sub(RUNS_KEPT);
     runs.into_values().skip(surplus).collect()
+}
+
+/// Nothing else than a failed liveness probe ends a container that should run as it is: what ended
+/// after having been told to has ended for that.
+fn blame_probe(want: &Desired, observed: Option<&ContainerObs>, runs: &mut [Run]) {
+    let was_told = observed.is_some_and(|c| c.term_sent_at.is_some() || c.is_killed);
+    if want.power != Power::Running || !was_told {
+        return;
+    }
+    let latest = observed.and_then(|container| container.runs.last());
+    if let (Some(run), Some(latest)) = (runs.last_mut(), latest)
+        && run.start == latest.start
+        && let Some(exit) = &mut run.exit
+        && exit.cause == ExitCause::Exited
+    {
+        exit.cause = ExitCause::Unhealthy;
+    }
 }
 
 fn close_lost_runs(

@@ -5,12 +5,15 @@ use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{History, ImageObs, Observed, Plan, Sandbox, Step, Storage, ending, history};
+use super::{
+    History, ImageObs, Observed, Plan, Readiness, Sandbox, Step, Storage, VolumeObs, ending,
+    history,
+};
 use crate::{
     ContainerName,
     backend::Desired,
     spec::{ContainerSpec, Port, RestartPolicy},
-    status::{ContainerStatus, GroupState, GroupStatus, Run, Waiting},
+    status::{ContainerStatus, Exit, ExitCause, GroupState, GroupStatus, Run, Waiting},
 };
 
 const BACKOFF_BASE: Duration = Duration::from_secs(10);
@@ -34,8 +37,9 @@ pub(super) fn plan(now: Timestamp, want: &Desired, have: &Observed, history: His
     if is_stale_left {
         return plan;
     }
+    end_unhealthy(now, want, have, &mut plan);
     start_due(now, want, have, &progress, &mut plan);
-    let open_ports = ports(want);
+    let open_ports = ports(want, have);
     if have.open_ports != open_ports {
         plan.steps.push(Step::SetOpenPorts(open_ports));
     }
@@ -65,6 +69,16 @@ fn remove_stale(now: Timestamp, want: &Desired, have: &Observed, plan: &mut Plan
             ending::end(now, want.grace, name, container, plan);
         } else {
             plan.steps.push(Step::RemoveContainer(name.clone()));
+        }
+    }
+}
+
+/// A container whose liveness probe has failed is ended, and then started again by policy. One that
+/// was told to end and has not is such a container too, when the daemon has forgotten why.
+fn end_unhealthy(now: Timestamp, want: &Desired, have: &Observed, plan: &mut Plan) {
+    for (name, container) in &have.containers {
+        if container.unhealthy_since.is_some() || container.term_sent_at.is_some() {
+            ending::end(now, want.grace, name, container, plan);
         }
     }
 }
@@ -104,6 +118,9 @@ fn start_due(
     if have.sandbox == Sandbox::Absent {
         plan.steps.push(Step::EnsureSandbox);
     }
+    if !fetch_volumes(now, want, have, progress, plan) {
+        return;
+    }
     for due in progress.unstarted.iter().filter(|due| due.is_its_turn) {
         let name = &due.spec.name;
         let is_image_here = have.images.get(&due.spec.image) == Some(&ImageObs::Present);
@@ -121,14 +138,56 @@ fn start_due(
     }
 }
 
+/// Whether every volume is there; all containers wait for all of them, as in a Pod.
+fn fetch_volumes(
+    now: Timestamp,
+    want: &Desired,
+    have: &Observed,
+    progress: &Progress,
+    plan: &mut Plan,
+) -> bool {
+    let mut is_ready = true;
+    if progress.unstarted.is_empty() {
+        return is_ready;
+    }
+    for volume in want.spec.volumes.iter().filter(|volume| volume.source.is_fetched()) {
+        match have.volumes.get(&volume.name).unwrap_or(&VolumeObs::Absent) {
+            VolumeObs::Ready => continue,
+            VolumeObs::Fetching => {}
+            VolumeObs::Failed { retry_at } if *retry_at > now => plan.wake(*retry_at),
+            VolumeObs::Absent | VolumeObs::Failed { .. } => {
+                plan.steps.push(Step::FetchVolume(volume.name.clone()));
+            }
+        }
+        is_ready = false;
+    }
+    is_ready
+}
+
 fn set_waiting(plan: &mut Plan, name: &ContainerName, waiting: Waiting) {
     if let Some(status) = plan.status.containers.get_mut(name) {
         status.waiting = Some(waiting);
     }
 }
 
-fn ports(want: &Desired) -> BTreeSet<Port> {
-    want.spec.ip_address.iter().flat_map(|ip| ip.ports.iter().copied()).collect()
+/// The group's ports, without those of containers that are not ready.
+fn ports(want: &Desired, have: &Observed) -> BTreeSet<Port> {
+    let is_open = |port: &Port| {
+        let mut owners = want.spec.containers.iter().filter(|c| c.ports.contains(port));
+        owners.all(|owner| owner.readiness_probe.is_none() || is_ready(owner, *port, have))
+    };
+    let ports = want.spec.ip_address.iter().flat_map(|ip| ip.ports.iter().copied());
+    ports.filter(is_open).collect()
+}
+
+fn is_ready(owner: &ContainerSpec, port: Port, have: &Observed) -> bool {
+    let running = have.containers.get(&owner.name).filter(|container| ending::is_live(container));
+    running.is_some_and(|container| match container.readiness {
+        Readiness::Ready => true,
+        Readiness::NotReady => false,
+        // After a restart of the daemon nothing changes until the probe has spoken.
+        Readiness::Unknown => have.open_ports.contains(&port),
+    })
 }
 
 /// A container that should be started, now or later.
@@ -212,20 +271,22 @@ fn next(now: Timestamp, want: &Desired, status: &ContainerStatus, role: Role) ->
     }
     match status.last_exit() {
         None => Next::Start(now),
-        Some(exit) if restarts(want.spec.restart_policy, role, exit.code) => {
+        Some(exit) if restarts(want.spec.restart_policy, role, exit) => {
             let pause = backoff(bad_runs(&status.runs));
             Next::Start(exit.at.checked_add(pause).unwrap_or(exit.at))
         }
-        Some(exit) => Next::Finished { ok: exit.code == 0 },
+        Some(exit) => Next::Finished { ok: exit.code == 0 && exit.cause != ExitCause::Unhealthy },
     }
 }
 
-/// Init containers run with the group's policy, Always meaning `OnFailure` (semantics.md §7).
-fn restarts(policy: RestartPolicy, role: Role, code: i32) -> bool {
+/// Init containers run with the group's policy, Always meaning `OnFailure` (semantics.md §7). What
+/// was ended for its liveness probe has failed, whatever it made of that.
+fn restarts(policy: RestartPolicy, role: Role, exit: &Exit) -> bool {
+    let is_bad = exit.code != 0 || exit.cause == ExitCause::Unhealthy;
     match (policy, role) {
         (RestartPolicy::Never, _) => false,
         (RestartPolicy::Always, Role::App) => true,
-        (RestartPolicy::Always, Role::Init) | (RestartPolicy::OnFailure, _) => code != 0,
+        (RestartPolicy::Always, Role::Init) | (RestartPolicy::OnFailure, _) => is_bad,
     }
 }
 

@@ -2,11 +2,13 @@
 //!
 //! Times come from the journal, so telling the same thing twice counts it once.
 
-use super::Observed;
+use super::{Observed, history};
 use crate::{
     ContainerName,
     backend::Desired,
     event::{EventReason, Occurrence},
+    group::Power,
+    spec::RestartPolicy,
     status::{ContainerStatus, ExitCause, GroupStatus, Run, Waiting},
 };
 
@@ -29,12 +31,29 @@ pub(super) fn occurrences(
         tell_backoff(name, container, recorded, &mut told);
     }
     for (name, container) in &have.containers {
-        if let Some(at) = container.term_sent_at {
-            let message = format!("Killing container with id {}-{name}.", want.id);
+        let is_stale = history::is_stale(want, name, container.revision);
+        let is_unhealthy = want.power == Power::Running && !is_stale;
+        let since = container.unhealthy_since.filter(|_| is_unhealthy);
+        if let Some(at) = since.or(container.term_sent_at) {
+            let message = killing(want, name, is_unhealthy);
             told.push(occurrence(name, at, EventReason::Killing, message));
         }
     }
     told
+}
+
+fn killing(want: &Desired, name: &ContainerName, is_unhealthy: bool) -> String {
+    let id = format!("{}-{name}", want.id);
+    match (is_unhealthy, want.spec.restart_policy) {
+        (false, _) => format!("Killing container with id {id}."),
+        (true, RestartPolicy::Never) => {
+            format!("Killing container with id {id}:Container failed liveness probe.")
+        }
+        (true, RestartPolicy::Always | RestartPolicy::OnFailure) => format!(
+            "Killing container with id {id}:Container failed liveness probe.. Container will be \
+             killed and recreated."
+        ),
+    }
 }
 
 fn tell_run(name: &ContainerName, run: &Run, was_open: bool, told: &mut Vec<Occurrence>) {

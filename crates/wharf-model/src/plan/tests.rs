@@ -8,9 +8,11 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     GroupId, GroupKey, Name, ResourceGroupKey,
-    spec::{ContainerSpec, GroupSpec, OsType, RestartPolicy},
+    spec::{ContainerSpec, GitRepo, GroupSpec, OsType, RestartPolicy, VolumeSource, VolumeSpec},
     status::{ContainerStatus, Exit, ExitCause, GroupState, RUNS_KEPT},
 };
+
+mod health;
 
 const INIT: [&str; 2] = ["init-a", "init-b"];
 const APPS: [&str; 3] = ["web", "sidecar", "task"];
@@ -32,6 +34,8 @@ fn container(text: &str) -> ContainerSpec {
         ports: vec![],
         resources: None,
         volume_mounts: vec![],
+        liveness_probe: None,
+        readiness_probe: None,
     }
 }
 
@@ -70,6 +74,20 @@ fn desired(
     }
 }
 
+fn edit(want: &mut Desired, change: impl FnOnce(&mut GroupSpec)) {
+    change(Arc::make_mut(&mut want.spec));
+}
+
+fn repository() -> VolumeSpec {
+    let repo = GitRepo {
+        repository: "https://host.test/repo".to_owned(),
+        userinfo: None,
+        directory: "repo".to_owned(),
+        revision: None,
+    };
+    VolumeSpec { name: "code".to_owned(), source: VolumeSource::GitRepo(repo) }
+}
+
 /// A host whose effects are idempotent, and the exit codes of the runs to come.
 #[derive(Clone, Debug, PartialEq)]
 struct SimNode {
@@ -84,6 +102,9 @@ impl SimNode {
             Step::EnsureStorage => self.seen.storage = Storage::Full,
             Step::PullImage(image) => {
                 self.seen.images.insert(image.clone(), ImageObs::Present);
+            }
+            Step::FetchVolume(volume) => {
+                self.seen.volumes.insert(volume.clone(), VolumeObs::Ready);
             }
             Step::EnsureSandbox => self.seen.sandbox = Sandbox::Alive,
             Step::SetOpenPorts(ports) => self.seen.open_ports.clone_from(ports),
@@ -121,6 +142,8 @@ impl SimNode {
         container.runs.push(Run { start, started_at: now, exit: None });
         container.term_sent_at = None;
         container.is_killed = false;
+        container.unhealthy_since = None;
+        container.readiness = Readiness::NotReady;
     }
 
     fn signal(&mut self, now: Timestamp, name: &ContainerName, signal: EndSignal) {
@@ -223,6 +246,9 @@ fn check_order(want: &Desired, node: &SimNode, plan: &Plan) {
                 assert!(init_done || is_init, "{name} started before the init containers");
                 assert_eq!(seen.sandbox, Sandbox::Alive);
                 assert_eq!(seen.storage, Storage::Full);
+                let is_here = |name: &String| seen.volumes.get(name) == Some(&VolumeObs::Ready);
+                let mut fetched = want.spec.volumes.iter().filter(|v| v.source.is_fetched());
+                assert!(fetched.all(|v| is_here(&v.name)), "started without its volumes");
             }
             Step::RemoveSandbox | Step::RemoveScratch if want.power != Power::Deleted => {
                 assert_eq!(plan.status.containers, want.recorded.containers, "exits lost");
@@ -239,8 +265,14 @@ fn any_desired() -> impl Strategy<Value = Desired> {
         Just(RestartPolicy::OnFailure),
         Just(RestartPolicy::Never)
     ];
-    (power, policy, 0..=2_usize, 1..=3_usize, 2..=3_u64).prop_map(
-        |(power, policy, inits, apps, generation)| desired(power, policy, inits, apps, generation),
+    (power, policy, 0..=2_usize, 1..=3_usize, 2..=3_u64, any::<bool>()).prop_map(
+        |(power, policy, inits, apps, generation, has_volume)| {
+            let mut want = desired(power, policy, inits, apps, generation);
+            if has_volume {
+                edit(&mut want, |spec| spec.volumes.push(repository()));
+            }
+            want
+        },
     )
 }
 
@@ -264,10 +296,18 @@ fn any_run() -> impl Strategy<Value = Vec<Run>> {
 
 fn any_container() -> impl Strategy<Value = (ContainerName, ContainerObs)> {
     let names = INIT.into_iter().chain(APPS).chain(["orphan"]).collect::<Vec<_>>();
-    (proptest::sample::select(names), 1..=3_u64, any_run(), any::<bool>()).prop_map(
-        |(text, revision, runs, ignores_term)| {
+    let health = proptest::option::of((500..900_i64).prop_map(second));
+    (proptest::sample::select(names), 1..=3_u64, any_run(), any::<bool>(), health).prop_map(
+        |(text, revision, runs, ignores_term, unhealthy_since)| {
             let revision = Generation(revision);
-            (name(text), ContainerObs { revision, runs, ignores_term, ..Default::default() })
+            let container = ContainerObs {
+                revision,
+                runs,
+                ignores_term,
+                unhealthy_since,
+                ..ContainerObs::default()
+            };
+            (name(text), container)
         },
     )
 }

@@ -15,12 +15,12 @@ use oci_spec::{
         get_default_maskedpaths, get_default_readonly_paths,
     },
 };
-use wharf_model::spec::{ContainerSpec, Resources};
-use wharf_shim::cgroup;
+use wharf_model::spec::{ContainerSpec, Resources, VolumeMount};
+use wharf_shim::{cgroup, protocol::SECRET_SOURCE};
 
-use super::{BundleError, BundlePlan, limits, users::User};
+use super::{BundleError, BundlePlan, environment, limits, users::User};
+use crate::volumes;
 
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const CGROUP_MOUNT: &str = "/sys/fs/cgroup";
 /// Open files, unless the host's own hard limit is lower.
 const OPEN_FILES: u64 = 1 << 20;
@@ -119,29 +119,12 @@ fn process(
         .terminal(false)
         .user(identity)
         .args(args)
-        .env(environment(plan, user))
+        .env(environment::of(plan, user))
         .cwd(Utf8Path::new("/").join(cwd).into_std_path_buf())
         .capabilities(capabilities)
         .rlimits(vec![open_files])
         .no_new_privileges(true)
         .build()
-}
-
-/// Defaults, then the image's, then the specification's; the last of a name counts.
-fn environment(plan: &BundlePlan<'_>, user: &User) -> Vec<String> {
-    let config = plan.image.config().as_ref();
-    let of_image = config.and_then(|c| c.env().as_ref()).into_iter().flatten();
-    let of_image = of_image.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-    let of_spec = plan.container.environment.iter().map(|v| (v.name.as_str(), v.value.as_str()));
-    let mut variables =
-        vec![("PATH", DEFAULT_PATH), ("HOSTNAME", plan.hostname), ("HOME", user.home.as_str())];
-    for (name, value) in of_image.chain(of_spec) {
-        match variables.iter_mut().find(|(known, _)| *known == name) {
-            Some(variable) => variable.1 = value,
-            None => variables.push((name, value)),
-        }
-    }
-    variables.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
 }
 
 fn linux(plan: &BundlePlan<'_>) -> Result<Linux, OciSpecError> {
@@ -192,12 +175,32 @@ fn mounts(plan: &BundlePlan<'_>) -> Result<Vec<Mount>, OciSpecError> {
         let options = format!("{options},rprivate,nosuid,nodev,noexec");
         mounts.push(mount(&format!("/etc/{name}"), "bind", etc.join(name).as_str(), &options)?);
     }
+    mounts.extend(volume_mounts(plan)?);
+    Ok(mounts)
+}
+
+/// Mounts of volumes, outer ones first whatever the user's order, so that none covers another.
+fn volume_mounts(plan: &BundlePlan<'_>) -> Result<Vec<Mount>, OciSpecError> {
     let storage = plan.layout.storage(plan.id);
-    for volume in &plan.container.volume_mounts {
-        let source = storage.empty_dir(&volume.name);
-        let access = if volume.read_only { "ro" } else { "rw" };
-        let options = format!("rbind,{access},rprivate,nodev");
-        mounts.push(mount(&volume.mount_path, "bind", source.as_str(), &options)?);
+    let mut wanted: Vec<&VolumeMount> = plan.container.volume_mounts.iter().collect();
+    wanted.sort_by_key(|mount| Utf8Path::new(&mount.mount_path).components().count());
+    let mut mounts = Vec::new();
+    for volume in wanted {
+        let Some(spec) = plan.volumes.iter().find(|spec| spec.name == volume.name) else {
+            continue;
+        };
+        mounts.push(match volumes::directory(&storage, spec) {
+            Some(source) => {
+                let access = if volume.read_only { "ro" } else { "rw" };
+                let options = format!("rbind,{access},rprivate,nodev");
+                mount(&volume.mount_path, "bind", source.as_str(), &options)?
+            }
+            // The shim fills it; nobody writes there, as with secrets of Kubernetes.
+            None => {
+                let source = format!("{SECRET_SOURCE}{}", volume.name);
+                mount(&volume.mount_path, "tmpfs", &source, "ro,nosuid,nodev,noexec")?
+            }
+        });
     }
     Ok(mounts)
 }

@@ -14,7 +14,7 @@ use wharf_model::{
 use super::{Embedded, etc, failed};
 use crate::{
     bundle::{self, BundlePlan},
-    logs,
+    logs, volumes,
 };
 
 /// Logs kept of one container: the present run's and the one before.
@@ -29,6 +29,7 @@ impl Embedded {
                 self.pulls.ensure(id, &desired.spec, image);
                 Ok(())
             }
+            Step::FetchVolume(volume) => self.fetch_volume(desired, volume),
             Step::EnsureSandbox => self.ensure_sandbox(desired).await,
             Step::SetOpenPorts(ports) => match desired.address {
                 Some(address) => self
@@ -44,7 +45,10 @@ impl Embedded {
             Step::SignalContainer { name, signal } => self.signal(id, name, *signal).await,
             Step::RemoveContainer(name) => self.remove_container(id, name).await,
             Step::RemoveSandbox => self.remove_sandbox(id, desired.address).await,
-            Step::RemoveScratch => self.remove_tree(&self.layout.storage(id).scratch()).await,
+            Step::RemoveScratch => {
+                self.fetches.cancel(id).await;
+                self.remove_tree(&self.layout.storage(id).scratch()).await
+            }
             Step::RemoveStorage => self.remove_storage(id).await,
         }
     }
@@ -53,13 +57,26 @@ impl Embedded {
         let storage = self.layout.storage(&desired.id);
         let mut dirs: Vec<Utf8PathBuf> = vec![storage.scratch()];
         dirs.extend(desired.spec.all_containers().map(|c| storage.logs().join(c.name.as_str())));
-        dirs.extend(desired.spec.volumes.iter().map(|volume| match volume.source {
-            VolumeSource::EmptyDir => storage.empty_dir(&volume.name),
-        }));
         for dir in dirs {
             create_dir(&dir)?;
         }
+        for volume in &desired.spec.volumes {
+            volumes::ensure_empty_dir(&storage, volume)
+                .map_err(|source| failed(format!("make volume {}", volume.name), source))?;
+        }
         Ok(())
+    }
+
+    fn fetch_volume(&self, desired: &Desired, name: &str) -> Result<(), BackendError> {
+        let storage = self.layout.storage(&desired.id);
+        let volume = desired.spec.volumes.iter().find(|volume| volume.name == name);
+        let Some(volume) = volume else { return Ok(()) };
+        match (&volume.source, volumes::directory(&storage, volume)) {
+            (VolumeSource::GitRepo(repo), Some(target)) => {
+                self.fetches.ensure(&desired.id, name, repo, target)
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn ensure_sandbox(&self, desired: &Desired) -> Result<(), BackendError> {
@@ -154,6 +171,7 @@ impl Embedded {
     }
 
     pub(super) async fn remove_storage(&self, id: &GroupId) -> Result<(), BackendError> {
+        self.fetches.cancel(id).await;
         self.remove_tree(self.layout.storage(id).dir()).await
     }
 

@@ -7,15 +7,18 @@ use std::{
 
 use camino::Utf8Path;
 use wharf_model::{
-    GroupId,
+    ContainerName, GroupId,
     backend::{BackendError, Desired},
     group::Power,
-    plan::{ContainerObs, ImageObs, Observed, Sandbox, Storage},
+    plan::{ContainerObs, ImageObs, Observed, Sandbox, Storage, VolumeObs},
 };
 use wharf_shim::table::{Container, Table};
 
-use super::{Embedded, failed};
-use crate::shims::{self, Found};
+use super::{Embedded, failed, probes::Probed};
+use crate::{
+    shims::{self, Found},
+    volumes,
+};
 
 impl Embedded {
     pub(super) async fn observe(&self, desired: &Desired) -> Result<Observed, BackendError> {
@@ -33,16 +36,20 @@ impl Embedded {
         if sandbox == Sandbox::Alive {
             self.subscribe(id);
         }
-        let containers = table
-            .containers
-            .into_iter()
-            .map(|(name, container)| (name, observe_container(desired, container)))
-            .collect();
+        let nobody = Table::default();
+        self.probes.sync(desired, if sandbox == Sandbox::Alive { &table } else { &nobody });
+        let observe_one = |(name, container): (ContainerName, Container)| {
+            let probed = self.probes.observe(&desired.id, &name, &container);
+            let seen = observe_container(desired, container, probed);
+            (name, seen)
+        };
+        let containers = table.containers.into_iter().map(observe_one).collect();
         Ok(Observed {
             storage: self.observe_storage(id),
             sandbox,
             open_ports: desired.address.map(|ip| self.network.open_ports(ip)).unwrap_or_default(),
             images: self.observe_images(desired)?,
+            volumes: self.observe_volumes(desired),
             containers,
         })
     }
@@ -75,6 +82,16 @@ impl Embedded {
         }
     }
 
+    fn observe_volumes(&self, desired: &Desired) -> BTreeMap<String, VolumeObs> {
+        let storage = self.layout.storage(&desired.id);
+        let fetched = desired.spec.volumes.iter().filter(|volume| volume.source.is_fetched());
+        let observed = fetched.filter_map(|volume| {
+            let target = volumes::directory(&storage, volume)?;
+            Some((volume.name.clone(), self.fetches.observe(&desired.id, &target)))
+        });
+        observed.collect()
+    }
+
     fn observe_images(
         &self,
         desired: &Desired,
@@ -100,14 +117,15 @@ impl Embedded {
     }
 }
 
-fn observe_container(desired: &Desired, container: Container) -> ContainerObs {
+fn observe_container(desired: &Desired, container: Container, probed: Probed) -> ContainerObs {
     let ignores_term = match container.pid {
-        Some(pid) if desired.power != Power::Running || container.term_sent_at.is_some() => {
-            shims::ignores_term(pid)
-        }
         Some(pid) => {
             let is_current = desired.revisions.values().any(|r| *r == container.revision);
-            !is_current && shims::ignores_term(pid)
+            let may_be_ended = desired.power != Power::Running
+                || container.term_sent_at.is_some()
+                || probed.unhealthy_since.is_some()
+                || !is_current;
+            may_be_ended && shims::ignores_term(pid)
         }
         None => false,
     };
@@ -117,5 +135,7 @@ fn observe_container(desired: &Desired, container: Container) -> ContainerObs {
         term_sent_at: container.term_sent_at,
         is_killed: container.is_killed,
         ignores_term,
+        unhealthy_since: probed.unhealthy_since,
+        readiness: probed.readiness,
     }
 }

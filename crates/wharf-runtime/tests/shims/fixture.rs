@@ -237,6 +237,8 @@ pub(crate) fn container(text: &str, command: &[&str]) -> ContainerSpec {
         ports: Vec::new(),
         resources: Some(Resources { requests: amount, limits: amount }),
         volume_mounts: Vec::new(),
+        liveness_probe: None,
+        readiness_probe: None,
     }
 }
 

@@ -29,8 +29,8 @@ fn every_mistake_is_told_by_code_and_property() {
         (group("", address), "UnreferencedIpAddressPorts", "80"),
         (group("", "  restartPolicy: Sometimes\n"), "InvalidRestartPolicy", "Sometimes"),
         (
-            group("      livenessProbe: {exec: {command: [x]}}\n", ""),
-            "FeatureNotSupported",
+            group("      livenessProbe: {exec: {command: [x]}, httpGet: {port: 1}}\n", ""),
+            "InvalidRequestContent",
             "livenessProbe",
         ),
         (

@@ -11,7 +11,9 @@ use std::{
 
 use serde_json::Value;
 
+pub(crate) mod group;
 pub(crate) mod registry;
+pub(crate) mod repository;
 
 /// The binary under test.
 const WHARF: &str = env!("CARGO_BIN_EXE_wharf");

@@ -1,0 +1,161 @@
+//! Volumes that are fetched in the background.
+//!
+//! As with image pulls, a pass only begins it and looks at how it stands; whether a volume is there
+//! is seen on the disk. What is kept here is memory of a courtesy: when to try again, what to tell.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
+use tokio::task::JoinHandle;
+use wharf_model::{
+    GroupId,
+    backend::BackendError,
+    clock::Clock,
+    error::chain,
+    event::{EventReason, Occurrence},
+    plan::VolumeObs,
+    spec::GitRepo,
+};
+
+use super::{Hint, failed};
+use crate::volumes::git;
+
+/// The first pause after a failure; doubles up to [`RETRY_MAX`].
+const RETRY_BASE: Duration = Duration::from_secs(2);
+const RETRY_MAX: Duration = Duration::from_mins(2);
+/// Untold events kept for one group.
+const OUTBOX_MAX: usize = 32;
+
+/// All fetches of this daemon.
+#[derive(Clone, Debug)]
+pub(super) struct Fetches {
+    /// The `wharf` binary, to be run as `wharf confine`.
+    program: Utf8PathBuf,
+    clock: Arc<dyn Clock>,
+    hint: Hint,
+    groups: Arc<Mutex<HashMap<GroupId, Group>>>,
+}
+
+#[derive(Debug, Default)]
+struct Group {
+    fetches: HashMap<Utf8PathBuf, Fetch>,
+    outbox: Vec<Occurrence>,
+}
+
+#[derive(Debug, Default)]
+struct Fetch {
+    tries: u32,
+    retry_at: Option<Timestamp>,
+    task: Option<JoinHandle<()>>,
+}
+
+impl Fetches {
+    pub(super) fn new(program: Utf8PathBuf, clock: Arc<dyn Clock>, hint: Hint) -> Self {
+        Self { program, clock, hint, groups: Arc::default() }
+    }
+
+    /// How the volume stands that is to be in a directory.
+    pub(super) fn observe(&self, id: &GroupId, target: &Utf8Path) -> VolumeObs {
+        if target.exists() {
+            return VolumeObs::Ready;
+        }
+        let groups = self.lock();
+        match groups.get(id).and_then(|group| group.fetches.get(target)) {
+            Some(Fetch { retry_at: Some(at), .. }) => VolumeObs::Failed { retry_at: *at },
+            Some(Fetch { task: Some(_), .. }) => VolumeObs::Fetching,
+            Some(Fetch { task: None, .. }) | None => VolumeObs::Absent,
+        }
+    }
+
+    /// Begins to fetch, unless that is under way.
+    pub(super) fn ensure(
+        &self,
+        id: &GroupId,
+        volume: &str,
+        repo: &GitRepo,
+        target: Utf8PathBuf,
+    ) -> Result<(), BackendError> {
+        let mut groups = self.lock();
+        let fetch = groups.entry(id.clone()).or_default().fetches.entry(target.clone());
+        let fetch = fetch.or_default();
+        if fetch.task.as_ref().is_some_and(|task| !task.is_finished()) {
+            return Ok(());
+        }
+        let stage = git::stage(&target)
+            .map_err(|source| failed(format!("fetch volume {volume} of group {id}"), source))?;
+        fetch.retry_at = None;
+        let this = self.clone();
+        let (id, volume, repo) = (id.clone(), volume.to_owned(), repo.clone());
+        fetch.task = Some(tokio::spawn(async move {
+            let done = git::clone(&this.program, &repo, &stage, &target).await;
+            this.finish(&id, &volume, &target, done);
+        }));
+        Ok(())
+    }
+
+    fn finish(
+        &self,
+        id: &GroupId,
+        volume: &str,
+        target: &Utf8Path,
+        done: Result<(), git::GitError>,
+    ) {
+        let now = self.clock.now();
+        if let Some(group) = self.lock().get_mut(id) {
+            match done {
+                Ok(()) => drop(group.fetches.remove(target)),
+                Err(error) => {
+                    let reason = chain(&error);
+                    tracing::warn!(group = %id, volume, error = reason, "fetching failed");
+                    group.fail(now, volume, target, &reason);
+                }
+            }
+        }
+        self.hint.give(id);
+    }
+
+    /// Events of a group's fetches; told again and again until the group is forgotten here.
+    pub(super) fn occurrences(&self, id: &GroupId) -> Vec<Occurrence> {
+        self.lock().get(id).map(|group| group.outbox.clone()).unwrap_or_default()
+    }
+
+    /// Ends what is under way for a group; afterwards nothing of it is written any more.
+    pub(super) async fn cancel(&self, id: &GroupId) {
+        let group = self.lock().remove(id).unwrap_or_default();
+        for task in group.fetches.into_values().filter_map(|fetch| fetch.task) {
+            task.abort();
+            // The error is that it was ended, as asked.
+            drop(task.await);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<GroupId, Group>> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Group {
+    fn fail(&mut self, now: Timestamp, volume: &str, target: &Utf8Path, reason: &str) {
+        let fetch = self.fetches.entry(target.to_owned()).or_default();
+        fetch.tries += 1;
+        fetch.retry_at = Some(retry_at(now, fetch.tries));
+        self.outbox.push(Occurrence {
+            container: None,
+            at: now,
+            reason: EventReason::FailedMount,
+            message: format!("MountVolume.SetUp failed for volume \"{volume}\" : {reason}"),
+        });
+        let surplus = self.outbox.len().saturating_sub(OUTBOX_MAX);
+        self.outbox.drain(..surplus);
+    }
+}
+
+fn retry_at(now: Timestamp, tries: u32) -> Timestamp {
+    let pause = RETRY_BASE.saturating_mul(1 << tries.saturating_sub(1).min(8)).min(RETRY_MAX);
+    now.checked_add(pause).unwrap_or(now)
+}
