@@ -11,7 +11,13 @@ use wharf_model::{
     spec::{ProbeAction, ProbeSpec},
 };
 
-use crate::shims::Shims;
+use crate::{
+    exec::{Captured, End, ExecError},
+    shims::Shims,
+};
+
+/// What is kept of a command's output, as much as the kubelet keeps.
+const OUTPUT_MAX: usize = 10 << 10;
 
 /// Whom to ask.
 #[derive(Clone, Debug)]
@@ -33,10 +39,12 @@ pub enum Answer {
     Good,
     /// It does not; what a user reads after "probe failed: ".
     Bad(String),
+    /// It could not be asked; says nothing about it.
+    Unknown,
 }
 
 /// Asks once; no answer in time is a bad one.
-pub async fn ask(_shims: &Shims, subject: &Subject, probe: &ProbeSpec) -> Answer {
+pub async fn ask(shims: &Shims, subject: &Subject, probe: &ProbeSpec) -> Answer {
     match &probe.action {
         ProbeAction::HttpGet(get) => {
             let url = http::url(subject.address, get);
@@ -52,6 +60,26 @@ pub async fn ask(_shims: &Shims, subject: &Subject, probe: &ProbeSpec) -> Answer
                 )),
             }
         }
-        ProbeAction::Exec { .. } => Answer::Good,
+        ProbeAction::Exec { command } => run(shims, subject, probe, command).await,
+    }
+}
+
+async fn run(shims: &Shims, subject: &Subject, probe: &ProbeSpec, command: &[String]) -> Answer {
+    let limits = (OUTPUT_MAX, probe.timeout());
+    match shims.exec_captured(&subject.id, &subject.name, command.to_vec(), limits).await {
+        Ok(Captured { end: End { code: 0, .. }, .. }) => Answer::Good,
+        Ok(Captured { end: End { message: Some(message), .. }, .. }) => Answer::Bad(message),
+        Ok(Captured { output, .. }) => Answer::Bad(String::from_utf8_lossy(&output).into_owned()),
+        Err(ExecError::TimedOut { .. }) => Answer::Bad(format!(
+            "command \"{}\" timed out after {}s",
+            command.join(" "),
+            probe.timeout
+        )),
+        Err(ExecError::NotRunning { .. }) => Answer::Unknown,
+        Err(error) => {
+            let error = wharf_model::error::chain(&error);
+            tracing::warn!(group = %subject.id, container = %subject.name, error, "probe failed");
+            Answer::Unknown
+        }
     }
 }

@@ -39,9 +39,8 @@ pub fn detail_status(exit: &Exit, is_stopped: bool) -> String {
             Some(message) => format!("Error: {message}"),
             None => "Error".to_owned(),
         },
-        ExitCause::Unhealthy => "Error".to_owned(),
         ExitCause::Exited if exit.code == 0 => "Completed".to_owned(),
-        ExitCause::Exited => "Error".to_owned(),
+        ExitCause::Exited | ExitCause::Unhealthy => "Error".to_owned(),
     }
 }
 

@@ -2,7 +2,9 @@
 //!
 //! Times come from the journal, so telling the same thing twice counts it once.
 
-use super::{Observed, history};
+use jiff::Timestamp;
+
+use super::{ContainerObs, Observed, ending, history};
 use crate::{
     ContainerName,
     backend::Desired,
@@ -33,13 +35,27 @@ pub(super) fn occurrences(
     for (name, container) in &have.containers {
         let is_stale = history::is_stale(want, name, container.revision);
         let is_unhealthy = want.power == Power::Running && !is_stale;
-        let since = container.unhealthy_since.filter(|_| is_unhealthy);
-        if let Some(at) = since.or(container.term_sent_at) {
+        let at = if is_unhealthy { condemned_at(container) } else { ended_at(container) };
+        if let Some(at) = at {
             let message = killing(want, name, is_unhealthy);
             told.push(occurrence(name, at, EventReason::Killing, message));
         }
     }
     told
+}
+
+/// When the present run's liveness probe had failed; a daemon that has forgotten that goes by the
+/// signal it sent.
+fn condemned_at(container: &ContainerObs) -> Option<Timestamp> {
+    let signalled = container.term_sent_at.filter(|_| ending::is_live(container));
+    container.unhealthy_since.or(signalled)
+}
+
+/// When the container was told to end; what is killed at once ends at that moment.
+fn ended_at(container: &ContainerObs) -> Option<Timestamp> {
+    let exit = container.runs.last().and_then(|run| run.exit.as_ref());
+    let killed = exit.filter(|_| container.is_killed).map(|exit| exit.at);
+    container.term_sent_at.or(killed)
 }
 
 fn killing(want: &Desired, name: &ContainerName, is_unhealthy: bool) -> String {
@@ -86,7 +102,7 @@ fn tell_backoff(
 
 fn occurrence(
     name: &ContainerName,
-    at: jiff::Timestamp,
+    at: Timestamp,
     reason: EventReason,
     message: String,
 ) -> Occurrence {

@@ -189,17 +189,14 @@ fn volume_mounts(plan: &BundlePlan<'_>) -> Result<Vec<Mount>, OciSpecError> {
         let Some(spec) = plan.volumes.iter().find(|spec| spec.name == volume.name) else {
             continue;
         };
-        mounts.push(match volumes::directory(&storage, spec) {
-            Some(source) => {
-                let access = if volume.read_only { "ro" } else { "rw" };
-                let options = format!("rbind,{access},rprivate,nodev");
-                mount(&volume.mount_path, "bind", source.as_str(), &options)?
-            }
+        mounts.push(if let Some(source) = volumes::directory(&storage, spec) {
+            let access = if volume.read_only { "ro" } else { "rw" };
+            let options = format!("rbind,{access},rprivate,nodev");
+            mount(&volume.mount_path, "bind", source.as_str(), &options)?
+        } else {
             // The shim fills it; nobody writes there, as with secrets of Kubernetes.
-            None => {
-                let source = format!("{SECRET_SOURCE}{}", volume.name);
-                mount(&volume.mount_path, "tmpfs", &source, "ro,nosuid,nodev,noexec")?
-            }
+            let source = format!("{SECRET_SOURCE}{}", volume.name);
+            mount(&volume.mount_path, "tmpfs", &source, "ro,nosuid,nodev,noexec")?
         });
     }
     Ok(mounts)

@@ -194,6 +194,9 @@ impl Watcher {
         loop {
             ticks.tick().await;
             let answer = probe::ask(&probes.shims, &self.subject, &self.probe).await;
+            if answer == Answer::Unknown {
+                continue;
+            }
             let verdict = streak.add(answer == Answer::Good, &self.probe);
             if self.note(&probes, verdict, answer) {
                 probes.hint.give(&self.subject.id);

@@ -137,8 +137,15 @@ impl Pulls {
                 (EventReason::Failed, message)
             }
         };
+        let mut events = vec![(reason, message)];
+        if reason == EventReason::Failed {
+            events.push((EventReason::Failed, "Error: ImagePullBackOff".to_owned()));
+            events.push((EventReason::BackOff, format!("Back-off pulling image \"{image}\"")));
+        }
         for (id, containers) in &waiting {
-            state.tell(id, containers, now, reason, &message);
+            for (reason, message) in &events {
+                state.tell(id, containers, now, *reason, message);
+            }
         }
         drop(state);
         for id in waiting.keys() {

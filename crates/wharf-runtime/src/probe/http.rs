@@ -80,7 +80,7 @@ fn request(address: SocketAddr, get: &HttpGet) -> String {
     let defaults = defaults.into_iter().filter(|(name, _)| !is_given(name));
     let given = get.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     for (name, value) in defaults.chain(given) {
-        text.push_str(&format!("{name}: {value}\r\n"));
+        text.extend([name, ": ", value, "\r\n"]);
     }
     text + "\r\n"
 }

@@ -74,6 +74,8 @@ fn a_layer_that_is_not_what_its_digest_says_never_runs() {
     });
     assert!(told, "{:#}", wharf.view("g", 0));
     assert_eq!(wharf.view("g", 0)["currentState"]["state"], "Waiting");
+    let back_off = wharf.events("g", 0, "BackOff");
+    assert_eq!(back_off[0].0, format!("Back-off pulling image \"{image}\""));
     let layers = wharf.dir().join("d/images/layers");
     assert_eq!(std::fs::read_dir(layers).unwrap().count(), 0, "nothing half-made is left");
 }

@@ -60,7 +60,7 @@ fn a_web_server_that_stops_answering_is_killed_and_started_again() {
     let expected = "Liveness probe failed: HTTP probe failed with statuscode: 404";
     assert!(unhealthy[0].0 == expected && unhealthy[0].1 >= 2, "{unhealthy:?}");
     let killing = wharf.events("g", 1, "Killing");
-    assert_eq!(killing.len(), 1, "{killing:?}");
+    assert!(killing.len() == 1 && killing[0].1 == 1, "{killing:?}");
     assert!(killing[0].0.ends_with("Container will be killed and recreated."), "{killing:?}");
     assert_eq!(view["previousState"]["state"], "Terminated");
     assert_eq!(view["previousState"]["detailStatus"], "Error", "{view:#}");
@@ -92,7 +92,8 @@ fn with_policy_never_an_unhealthy_container_is_ended_and_stays_so() {
     let unhealthy = wharf.events("g", 0, "Unhealthy");
     let told = unhealthy[0].0.starts_with("Liveness probe failed: Get \"http://");
     assert!(told && unhealthy[0].0.ends_with("connection refused"), "{unhealthy:?}");
-    assert_eq!(wharf.events("g", 0, "Killing").len(), 1);
+    let killing = wharf.events("g", 0, "Killing");
+    assert!(killing.len() == 1 && killing[0].1 == 1, "{killing:?}");
 }
 
 #[test]
@@ -182,4 +183,51 @@ fn https_is_asked_without_verifying_who_answers() {
     server.kill().unwrap();
     server.wait().unwrap();
     assert!(opened, "{:#}", wharf.view("g", 0));
+}
+
+/// The published example: healthy for a while, then not (semantics.md §9), at a faster pace.
+#[test]
+fn a_command_that_fails_has_the_container_killed_and_recreated() {
+    let wharf = Daemon::start();
+    let text = "touch /tmp/healthy; sleep 3; rm -f /tmp/healthy; sleep 1000";
+    let command = json!({ "command": ["cat", "/tmp/healthy"] });
+    let numbers = json!({ "periodSeconds": 1, "timeoutSeconds": 5 });
+    let app = with(
+        script("app", text),
+        &json!({
+            "livenessProbe": probe("exec", &command, &numbers),
+        }),
+    );
+    wharf.create(&group("g", &[app], &json!({})));
+    let restarted = wait_for(LIMIT, || wharf.view("g", 0)["restartCount"] == 1);
+    assert!(restarted, "{:#}\n{}", wharf.view("g", 0), wharf.log());
+    let unhealthy = wharf.events("g", 0, "Unhealthy");
+    assert!(unhealthy[0].0.starts_with("Liveness probe failed: cat: "), "{unhealthy:?}");
+    assert!(unhealthy[0].0.contains("/tmp/healthy") && unhealthy[0].1 >= 3, "{unhealthy:?}");
+    let killing = wharf.events("g", 0, "Killing");
+    assert!(killing.len() == 1 && killing[0].1 == 1, "{killing:?}");
+    assert_eq!(wharf.events("g", 0, "Started")[0].1, 2);
+    let shown = wharf.show("g")["properties"]["containers"][0]["properties"].clone();
+    assert_eq!(shown["livenessProbe"], probe("exec", &command, &numbers));
+}
+
+#[test]
+fn a_command_that_hangs_or_does_not_exist_is_not_ready() {
+    let wharf = Daemon::start();
+    let numbers = json!({ "periodSeconds": 1, "failureThreshold": 1 });
+    let ready = |words: Value| probe("exec", &json!({ "command": words }), &numbers);
+    let containers = [("hangs", json!(["sleep", "1000"])), ("none", json!(["/no/such"]))].map(
+        |(name, words)| {
+            with(script(name, "sleep 1000"), &json!({ "readinessProbe": ready(words) }))
+        },
+    );
+    wharf.create(&group("g", &containers, &json!({})));
+    for (index, expected) in [(0, "timed out after 1s"), (1, "/no/such")] {
+        let told = wait_for(LIMIT, || {
+            wharf.events("g", index, "Unhealthy").iter().any(|(text, _)| text.contains(expected))
+        });
+        assert!(told, "{:#}", wharf.view("g", index));
+        assert_eq!(wharf.view("g", index)["restartCount"], 0);
+    }
+    assert_eq!(wharf.state("g"), "Running");
 }
