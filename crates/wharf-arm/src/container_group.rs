@@ -8,7 +8,7 @@
 //! | property | treatment |
 //! |---|---|
 //! | `diagnostics`, `encryptionProperties`, `zones`, `configMap`, `extensions` | echoed, secrets dropped |
-//! | `identity`, `azureFile` volumes, `subnetIds`, private addresses, `gpu`, `securityContext`, SKU, priority, profiles, Windows | refused |
+//! | `identity`, `azureFile` volumes, `subnetIds`, private addresses, `gpu`, SKU, priority, profiles, Windows | refused |
 //! | `provisioningState`, `instanceView`, `id`, `ip`, `fqdn` and all unknown names | ignored |
 
 mod containers;
@@ -18,6 +18,7 @@ mod parse;
 mod probes;
 mod render;
 mod secret_volume;
+mod security;
 mod states;
 mod volumes;
 

@@ -96,27 +96,6 @@ pub fn image_refused(refusal: &ImageRefusal, key: &GroupKey) -> Error {
     .because(reason)
 }
 
-/// The group asks for more than the host has (semantics.md §4).
-pub fn too_big(location: &str, cpu_millis: u32, memory_bytes: u64) -> Error {
-    let (cpu, memory) = (f64::from(cpu_millis) / 1000.0, gib(memory_bytes));
-    Error::new(
-        ErrorKind::CapacityExceeded,
-        "ServiceUnavailable",
-        format!(
-            "The requested resource is not available in the location '{location}' at this moment. \
-             Please retry with a different resource request or in another location. Resource \
-             requested: '{cpu}' CPU '{memory}' GB memory 'Linux' OS"
-        ),
-    )
-}
-
-/// Bytes as the API's gigabytes, to a tenth of a byte's worth of rounding.
-#[expect(clippy::cast_precision_loss, reason = "sizes of memory fit a double's 53 bits")]
-pub(crate) fn gib(bytes: u64) -> f64 {
-    let gib = bytes as f64 / f64::from(1_u32 << 30);
-    (gib * 1e6).round() / 1e6
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -97,7 +97,7 @@ pub fn capabilities(location: &Location, cpu_millis: u32, memory_bytes: u64) -> 
             "ipAddressType": address,
             "gpu": "None",
             "capabilities": {
-                "maxMemoryInGB": (crate::error::gib(memory_bytes) * 10.0).floor() / 10.0,
+                "maxMemoryInGB": (wharf_model::capacity::gib(memory_bytes) * 10.0).floor() / 10.0,
                 "maxCpu": f64::from(cpu_millis) / 1000.0,
                 "maxGpuCount": 0,
             },

@@ -239,6 +239,7 @@ mod tests {
             volume_mounts: vec![],
             liveness_probe: None,
             readiness_probe: None,
+            security: crate::spec::SecurityContext::default(),
         }
     }
 

@@ -5,6 +5,7 @@
 //! the crate depends on neither tokio, HTTP, SQL nor the kernel.
 
 pub mod backend;
+pub mod capacity;
 pub mod change;
 pub mod clock;
 pub mod error;
@@ -13,6 +14,7 @@ pub mod group;
 pub mod ids;
 pub mod operation;
 pub mod plan;
+pub mod security;
 pub mod spec;
 pub mod status;
 

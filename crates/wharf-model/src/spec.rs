@@ -91,6 +91,30 @@ pub struct ContainerSpec {
     /// Says when its ports are open.
     #[serde(default)]
     pub readiness_probe: Option<ProbeSpec>,
+    /// As whom it runs and with which rights.
+    #[serde(default)]
+    pub security: SecurityContext,
+}
+
+/// As whom a container runs and with which rights; everything at its default is what most
+/// containers get (docs/security.md).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SecurityContext {
+    /// All rights of the host's administrator; refused unless the host's policy says otherwise.
+    pub is_privileged: bool,
+    /// Whether programs may gain rights that their caller has not (`setuid`, file capabilities).
+    pub may_escalate: bool,
+    /// Capabilities besides the usual ones: `NET_ADMIN`, or `ALL`.
+    pub added_capabilities: Vec<String>,
+    /// Capabilities taken away, before any is added.
+    pub dropped_capabilities: Vec<String>,
+    /// The user instead of the image's.
+    pub user: Option<u32>,
+    /// The group instead of the user's.
+    pub group: Option<u32>,
+    /// A system call filter (Docker's JSON) on top of the usual one.
+    pub seccomp_profile: Option<String>,
 }
 
 /// One environment variable.

@@ -19,11 +19,11 @@ use oci_spec::{OciSpecError, image::ImageConfiguration};
 pub use seccomp::ProfileError;
 use wharf_model::{
     Generation, GroupId,
-    spec::{Amount, ContainerSpec, SecretFile, VolumeSource, VolumeSpec},
+    spec::{Amount, ContainerSpec, SecretFile, SecurityContext, VolumeSource, VolumeSpec},
 };
 use wharf_shim::{
     paths::Layout,
-    protocol::{Rootfs, Start},
+    protocol::{GroupLimits, Rootfs, Start},
     table::RunKey,
 };
 
@@ -129,6 +129,11 @@ pub fn prepare(plan: &BundlePlan<'_>) -> Result<Start, BundleError> {
         log,
         cgroup: plan.layout.container_cgroup(plan.id, name),
         rootfs,
+        group: Some(GroupLimits {
+            cgroup: plan.layout.cgroup(plan.id),
+            cpu_millis: plan.allocation.cpu_millis,
+            memory_bytes: plan.allocation.memory_bytes,
+        }),
         impossible,
         secrets: secrets(plan),
     })
@@ -141,8 +146,9 @@ fn write_config(plan: &BundlePlan<'_>, bundle: &Utf8Path) -> Result<Option<Strin
     if args.is_empty() {
         return Ok(Some("no command specified".to_owned()));
     }
-    let wanted = config.and_then(|c| c.user().as_deref()).unwrap_or_default();
-    let user = match users::resolve(plan.layers, wanted)? {
+    let of_image = config.and_then(|c| c.user().as_deref()).unwrap_or_default();
+    let wanted = wanted_user(&plan.container.security, of_image);
+    let user = match users::resolve(plan.layers, &wanted)? {
         Ok(user) => user,
         Err(refusal) => return Ok(Some(refusal.to_string())),
     };
@@ -151,9 +157,49 @@ fn write_config(plan: &BundlePlan<'_>, bundle: &Utf8Path) -> Result<Option<Strin
     let bytes = serde_json::to_vec(&spec)
         .map_err(|e| BundleError::Make { path: path.clone(), source: e.into() })?;
     fs::write(&path, bytes).map_err(|source| BundleError::Make { path, source })?;
+    write_filters(&plan.container.security, bundle)
+}
+
+/// The user and group of the specification, each in the place of the image's.
+fn wanted_user(context: &SecurityContext, of_image: &str) -> String {
+    let (user, group) = of_image.split_once(':').unwrap_or((of_image, ""));
+    let (user, group) = match context.user {
+        Some(user) => (user.to_string(), String::new()),
+        None => (user.to_owned(), group.to_owned()),
+    };
+    let group = context.group.map_or(group, |group| group.to_string());
+    if group.is_empty() { user } else { format!("{user}:{group}") }
+}
+
+/// Writes `seccomp.bpf` and, for a container with a profile of its own, `seccomp-own.bpf`; or says
+/// why that profile cannot be used.
+fn write_filters(
+    context: &SecurityContext,
+    bundle: &Utf8Path,
+) -> Result<Option<String>, BundleError> {
+    let own = match context.seccomp_profile.as_deref().map(seccomp::custom).transpose() {
+        Ok(own) => own,
+        Err(error) => {
+            let reason = wharf_model::error::chain(&error);
+            return Ok(Some(format!("the seccomp profile cannot be used: {reason}")));
+        }
+    };
+    let usual = if context.is_privileged {
+        seccomp::unconfined()?
+    } else {
+        seccomp::filter(&spec::capability_names(context))?
+    };
     let path = bundle.join("seccomp.bpf");
-    let filter = seccomp::filter(&spec::capability_names())?;
-    fs::write(&path, filter).map_err(|source| BundleError::Make { path, source })?;
+    fs::write(&path, usual).map_err(|source| BundleError::Make { path, source })?;
+    let path = bundle.join("seccomp-own.bpf");
+    let written = match own {
+        Some(own) => fs::write(&path, own),
+        None => match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        },
+    };
+    written.map_err(|source| BundleError::Make { path, source })?;
     Ok(None)
 }
 

@@ -23,7 +23,10 @@ use wharf_model::{
     plan::{Plan, plan},
     spec::RegistryCredential,
 };
-use wharf_shim::paths::Layout;
+use wharf_shim::{
+    cgroup::{self, CgroupError},
+    paths::Layout,
+};
 
 use crate::{
     logs,
@@ -31,6 +34,7 @@ use crate::{
     shims::Shims,
 };
 
+mod disk;
 pub mod doctor;
 mod etc;
 mod execute;
@@ -68,6 +72,8 @@ pub struct EmbeddedConfig {
     pub pool: Ipv4Net,
     /// How many network namespaces are kept ready.
     pub prepared_networks: usize,
+    /// What one group may have on the disk, in bytes.
+    pub disk_quota_bytes: u64,
     /// The `wharf` binary, to be run as `wharf shim`.
     pub executable: Utf8PathBuf,
     /// The images of this host.
@@ -84,6 +90,9 @@ pub enum StartError {
     /// The host's network cannot be used as configured.
     #[error("set up the network of groups")]
     Network(#[source] NetworkError),
+    /// The processes of all groups together cannot be limited.
+    #[error("limit the processes of groups")]
+    Processes(#[source] CgroupError),
     /// A directory cannot be made.
     #[error("create {path}")]
     Directory {
@@ -121,6 +130,7 @@ impl Embedded {
                 .await
                 .map_err(|source| StartError::Directory { path, source })?;
         }
+        cap_processes(&config.layout)?;
         let network = Network::start(NetworkConfig {
             layout: config.layout.clone(),
             pool: config.pool,
@@ -130,7 +140,7 @@ impl Embedded {
         .map_err(StartError::Network)?;
         let (clock, hint, program) = (config.clock, config.hint, config.executable);
         let shims = Shims::new(config.layout.clone(), program.clone());
-        Ok(Self {
+        let embedded = Self {
             pulls: pulls::Pulls::new(config.images.clone(), Arc::clone(&clock), hint.clone()),
             fetches: fetches::Fetches::new(program, Arc::clone(&clock), hint.clone()),
             probes: probes::Probes::new(shims.clone(), clock, hint.clone()),
@@ -140,7 +150,9 @@ impl Embedded {
             shims,
             hint,
             subscribed: Arc::default(),
-        })
+        };
+        embedded.watch_disk(config.disk_quota_bytes);
+        Ok(embedded)
     }
 
     /// Removes what is kept on the host for all groups together: link, route, firewall table and
@@ -244,6 +256,18 @@ impl Backend for Embedded {
             .await?
             .map_err(|source| failed(about, source))
     }
+}
+
+/// All groups together get half of the processes and threads that the kernel can have, so that
+/// the other half is left to the host whatever they do.
+fn cap_processes(layout: &Layout) -> Result<(), StartError> {
+    let limit = |name: &str| {
+        let text = fs_err::read_to_string(format!("/proc/sys/kernel/{name}")).ok()?;
+        text.trim().parse::<u64>().ok()
+    };
+    let known = [limit("pid_max"), limit("threads-max")].into_iter().flatten().min();
+    let Some(known) = known else { return Ok(()) };
+    cgroup::cap_processes(&layout.cgroup_root(), known / 2).map_err(StartError::Processes)
 }
 
 /// A failure that is worth another try.

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use wharf_arm::{ApiVersion, container_group::RenderContext};
 use wharf_image::ImageStore;
 use wharf_model::{
-    Error, GroupKey, Name, ResourceGroupKey, ResourceKey, change::Decision, clock::Clock,
-    error::chain, group::Group,
+    Error, GroupKey, Name, ResourceGroupKey, ResourceKey, capacity::Capacity, change::Decision,
+    clock::Clock, error::chain, group::Group, security::Policy,
 };
 use wharf_runtime::embedded::Embedded;
 use wharf_store::{AcceptError, Accepted, Resource, Store, StoreError};
@@ -35,8 +35,10 @@ pub(crate) struct Settings {
     pub(crate) hold: Duration,
     /// How long containers may take to end.
     pub(crate) grace: Duration,
-    /// What the host has: thousandths of a CPU, and bytes of memory.
-    pub(crate) capacity: (u32, u64),
+    /// What groups may reserve together.
+    pub(crate) capacity: Capacity,
+    /// Which rights containers may ask for.
+    pub(crate) security: Policy,
 }
 
 impl App {

@@ -6,6 +6,7 @@ use camino::Utf8PathBuf;
 use clap::Parser;
 use ipnet::Ipv4Net;
 use serde::Deserialize;
+use wharf_model::security::{Policy, capability};
 
 /// Run the daemon
 ///
@@ -53,6 +54,28 @@ pub struct ServeArgs {
     /// [default: 200]
     #[arg(long, env = "WHARF_HOLD_MILLISECONDS", value_name = "MILLISECONDS")]
     hold_milliseconds: Option<u64>,
+    /// Let groups reserve so many times the host's CPUs [default: 4]
+    #[arg(long, env = "WHARF_CPU_OVERCOMMIT", value_name = "FACTOR")]
+    cpu_overcommit: Option<f64>,
+    /// Let groups reserve so many times the memory that groups may use [default: 1]
+    #[arg(long, env = "WHARF_MEMORY_OVERCOMMIT", value_name = "FACTOR")]
+    memory_overcommit: Option<f64>,
+    /// Accept so many running groups at most [default: any number]
+    #[arg(long, env = "WHARF_GROUP_QUOTA", value_name = "COUNT")]
+    group_quota: Option<u64>,
+    /// Let all groups together reserve so many CPUs at most [default: those of the host]
+    #[arg(long, env = "WHARF_CORE_QUOTA", value_name = "COUNT")]
+    core_quota: Option<u64>,
+    /// Let one group have so many MiB on the disk: writable layers, volumes and logs
+    /// [default: 51200]
+    #[arg(long, env = "WHARF_DISK_QUOTA_MB", value_name = "MIB")]
+    disk_quota_mb: Option<u64>,
+    /// Let containers be privileged: root on the host in all but name
+    #[arg(long, env = "WHARF_ALLOW_PRIVILEGED")]
+    allow_privileged: bool,
+    /// Let containers add this capability, or ALL, besides the harmless ones (can be repeated)
+    #[arg(long, env = "WHARF_ALLOW_CAPABILITY", value_name = "NAME", value_delimiter = ',')]
+    allow_capability: Vec<String>,
     /// Log this much: error, warn, info, debug or trace, also per module [default: info]
     #[arg(long, env = "WHARF_LOG", value_name = "FILTER")]
     log: Option<String>,
@@ -79,7 +102,23 @@ struct File {
     insecure_registry: Option<Vec<String>>,
     registry_timeout_seconds: Option<u64>,
     hold_milliseconds: Option<u64>,
+    cpu_overcommit: Option<f64>,
+    memory_overcommit: Option<f64>,
+    group_quota: Option<u64>,
+    core_quota: Option<u64>,
+    disk_quota_mb: Option<u64>,
+    allow_privileged: Option<bool>,
+    allow_capability: Option<Vec<String>>,
     log: Option<String>,
+}
+
+/// How much groups may reserve of the host.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CapacityConfig {
+    pub(crate) cpu_overcommit: f64,
+    pub(crate) memory_overcommit: f64,
+    pub(crate) group_quota: Option<u64>,
+    pub(crate) core_quota: Option<u64>,
 }
 
 /// The daemon's settings.
@@ -95,6 +134,9 @@ pub(crate) struct Config {
     pub(crate) insecure_registries: Vec<String>,
     pub(crate) registry_timeout: Duration,
     pub(crate) hold: Duration,
+    pub(crate) capacity: CapacityConfig,
+    pub(crate) disk_quota_bytes: u64,
+    pub(crate) security: Policy,
     pub(crate) log: String,
     pub(crate) boot_id: Option<String>,
     pub(crate) is_uninstalling: bool,
@@ -112,6 +154,15 @@ pub(crate) enum ConfigError {
         #[source]
         source: std::io::Error,
     },
+    /// A factor that is none.
+    #[error("{name} must be a number above 0")]
+    Factor {
+        /// Which setting.
+        name: &'static str,
+    },
+    /// A capability that does not exist.
+    #[error("allow_capability: there is no capability \"{0}\"")]
+    Capability(String),
     /// The file is not what it should be.
     #[error("configuration file {path}")]
     Parse {
@@ -134,6 +185,21 @@ impl Config {
         let seconds = |given: Option<u64>, default| Duration::from_secs(given.unwrap_or(default));
         let mut registries: HashSet<String> = args.insecure_registry.into_iter().collect();
         registries.extend(file.insecure_registry.unwrap_or_default());
+        let capacity = CapacityConfig {
+            cpu_overcommit: args.cpu_overcommit.or(file.cpu_overcommit).unwrap_or(4.0),
+            memory_overcommit: args.memory_overcommit.or(file.memory_overcommit).unwrap_or(1.0),
+            group_quota: args.group_quota.or(file.group_quota),
+            core_quota: args.core_quota.or(file.core_quota),
+        };
+        check_factors(capacity)?;
+        let allowed = [args.allow_capability, file.allow_capability.unwrap_or_default()].concat();
+        let is_known =
+            |name: &String| name.eq_ignore_ascii_case("ALL") || capability(name).is_some();
+        if let Some(unknown) = allowed.iter().find(|name| !is_known(name)) {
+            return Err(ConfigError::Capability(unknown.clone()));
+        }
+        let allows_privileged = args.allow_privileged || file.allow_privileged.unwrap_or(false);
+        let security = Policy { allows_privileged, capabilities: allowed };
         let data_dir = args.data_dir.or(file.data_dir).unwrap_or_else(|| "/var/lib/wharf".into());
         let run_dir = args.run_dir.or(file.run_dir).unwrap_or_else(|| "/run/wharf".into());
         Ok(Self {
@@ -158,11 +224,30 @@ impl Config {
             hold: Duration::from_millis(
                 args.hold_milliseconds.or(file.hold_milliseconds).unwrap_or(200),
             ),
+            capacity,
+            disk_quota_bytes: args
+                .disk_quota_mb
+                .or(file.disk_quota_mb)
+                .unwrap_or(50 << 10)
+                .saturating_mul(1 << 20),
+            security,
             log: args.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
             boot_id: args.boot_id,
             is_uninstalling: args.uninstall,
         })
     }
+}
+
+fn check_factors(capacity: CapacityConfig) -> Result<(), ConfigError> {
+    for (name, factor) in [
+        ("cpu_overcommit", capacity.cpu_overcommit),
+        ("memory_overcommit", capacity.memory_overcommit),
+    ] {
+        if !factor.is_finite() || factor <= 0.0 {
+            return Err(ConfigError::Factor { name });
+        }
+    }
+    Ok(())
 }
 
 fn default_pool() -> Ipv4Net {

@@ -9,6 +9,7 @@ mod config;
 mod controller;
 mod deployments;
 mod handlers;
+mod host;
 mod http;
 mod ids;
 mod serve;

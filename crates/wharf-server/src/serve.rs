@@ -30,7 +30,7 @@ use crate::{
     auth::Authenticator,
     config::{Config, ConfigError, ServeArgs},
     controller::Controller,
-    deployments,
+    deployments, host,
     http::{self, Listeners},
     ids,
     tls::{self, TlsError},
@@ -164,6 +164,7 @@ async fn run(config: Config) -> Result<(), ServeError> {
         layout,
         pool: config.address_pool,
         prepared_networks: 8,
+        disk_quota_bytes: config.disk_quota_bytes,
         executable: executable()?,
         images: images.clone(),
         clock: Arc::clone(&clock),
@@ -260,6 +261,7 @@ fn open_store(config: &Config) -> Result<Store, ServeError> {
         path: config.data_dir.join("state.db"),
         key: SealKey::load_or_create(&config.data_dir.join("state.key"))?,
         pool: config.address_pool,
+        capacity: host::capacity(config.capacity),
         boot_id: boot_id.trim().to_owned(),
     })?)
 }
@@ -287,21 +289,9 @@ fn settings(config: &Config, store: &Store) -> Result<Settings, ServeError> {
         render: RenderContext { dns_suffix: config.dns_suffix.clone() },
         hold: config.hold,
         grace: config.grace,
-        capacity: capacity(),
+        capacity: host::capacity(config.capacity),
+        security: config.security.clone(),
     })
-}
-
-/// Thousandths of a CPU, and bytes of memory.
-fn capacity() -> (u32, u64) {
-    let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let meminfo = fs_err::read_to_string("/proc/meminfo").unwrap_or_default();
-    let kib = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:"))
-        .and_then(|rest| rest.trim().strip_suffix(" kB"))
-        .and_then(|text| text.trim().parse::<u64>().ok());
-    let memory = kib.map_or(u64::MAX, |kib| kib * 1024);
-    (u32::try_from(cpus).unwrap_or(u32::MAX).saturating_mul(1000), memory)
 }
 
 async fn wait_for_signal() {

@@ -31,6 +31,7 @@ use crate::{
     args::Args,
     cgroup::{self, CgroupError},
     journal::{Journal, JournalError},
+    limits,
     paths::Sandbox,
     sys,
 };
@@ -128,7 +129,7 @@ fn prepare(args: &Args, netns: &OwnedFd) -> Result<Shim, BootError> {
     let sandbox = args.layout.sandbox(&args.id);
     redirect(&sandbox)?;
     let cgroup = args.layout.shim_cgroup(&args.id);
-    cgroup::enter_apart(&cgroup).map_err(BootError::Cgroup)?;
+    cgroup::enter_apart(&cgroup, limits::SHIM_QUOTA).map_err(BootError::Cgroup)?;
     enter_namespaces(args, netns).map_err(BootError::Namespaces)?;
     set_child_subreaper(true).map_err(BootError::Detach)?;
     let signals = take_signals().map_err(BootError::Signals)?;

@@ -148,14 +148,36 @@ pub(crate) fn enter_alone(directory: &Utf8Path) -> Result<(), CgroupError> {
 }
 
 /// For a shim, which is born into its unified cgroup: leaves the daemon's cgroups of version 1
-/// that matter, the one by which systemd finds processes and the one that counts memory.
-pub(crate) fn enter_apart(cgroup: &str) -> Result<(), CgroupError> {
-    for hierarchy in hierarchies().iter().filter(|h| matches!(h.kind, Kind::Named | Kind::Memory)) {
+/// that matter: the one by which systemd finds processes, the one that counts memory and the one
+/// that gives out the CPU, of which it gets so many microseconds per default period.
+pub(crate) fn enter_apart(cgroup: &str, cpu_quota: u64) -> Result<(), CgroupError> {
+    for hierarchy in hierarchies() {
+        let has_cpu = hierarchy.options.split(',').any(|option| option == "cpu");
+        if !(matches!(hierarchy.kind, Kind::Named | Kind::Memory) || has_cpu) {
+            continue;
+        }
         let directory = hierarchy.directory(cgroup);
         make(&directory)?;
+        if has_cpu {
+            write(&directory.join("cpu.cfs_quota_us"), &cpu_quota.to_string())?;
+        }
         enter_alone(&directory)?;
     }
     Ok(())
+}
+
+/// Caps the processes and threads in a cgroup and below, where the kernel can; no process needs to
+/// be in it yet.
+pub fn cap_processes(cgroup: &str, most: u64) -> Result<(), CgroupError> {
+    let unified = |h: &&Hierarchy| h.kind == Kind::Unified && is_unified();
+    let legacy = |h: &&Hierarchy| h.options.split(',').any(|option| option == "pids");
+    let Some(hierarchy) = hierarchies().iter().find(|h| unified(h) || legacy(h)) else {
+        return Ok(());
+    };
+    let directory = hierarchy.directory(cgroup);
+    make(&directory)?;
+    let path = directory.join("pids.max");
+    if path.exists() { write(&path, &most.to_string()) } else { Ok(()) }
 }
 
 /// Back to the root of all hierarchies, in which nothing is limited; slow.

@@ -3,6 +3,7 @@
 use std::{ffi::CString, io};
 
 use camino::Utf8Path;
+use fs_err as fs;
 use nix::{
     errno::Errno,
     sys::{
@@ -69,12 +70,34 @@ impl ExecuteError {
     }
 }
 
+/// Compiled system call filters, in the order in which they are put in force: the last one may
+/// forbid that any more is.
+#[derive(Debug)]
+pub(crate) struct Filters(Vec<Vec<u8>>);
+
+impl Filters {
+    /// Those of a bundle: one always, and a second one that only takes away.
+    pub(crate) fn read(bundle: &Utf8Path) -> Result<Self, ExecuteError> {
+        let mut filters =
+            vec![fs::read(bundle.join("seccomp.bpf")).map_err(ExecuteError::NoFilter)?];
+        match fs::read(bundle.join("seccomp-own.bpf")) {
+            Ok(own) => filters.push(own),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(ExecuteError::NoFilter(error)),
+        }
+        Ok(Self(filters))
+    }
+
+    fn load(&self) -> Result<(), ExecuteError> {
+        self.0.iter().try_for_each(|filter| sys::load_filter(filter)).map_err(ExecuteError::Filter)
+    }
+}
+
 /// Sets limits, directory, user and rights. Afterwards there is no way back.
-pub(crate) fn humble(process: &Process) -> Result<(), ExecuteError> {
+pub(crate) fn humble(process: &Process, filters: &Filters) -> Result<(), ExecuteError> {
     for limit in process.rlimits().iter().flatten() {
-        if limit.typ() == PosixRlimitType::RlimitNofile {
-            setrlimit(Resource::RLIMIT_NOFILE, limit.soft(), limit.hard())
-                .map_err(ExecuteError::Limits)?;
+        if let Some(resource) = resource(limit.typ()) {
+            setrlimit(resource, limit.soft(), limit.hard()).map_err(ExecuteError::Limits)?;
         }
     }
     enter_directory(process).map_err(|source| {
@@ -87,12 +110,31 @@ pub(crate) fn humble(process: &Process) -> Result<(), ExecuteError> {
     let bounding = set(capabilities.and_then(|all| all.bounding().as_ref()));
     let held = set(capabilities.and_then(|all| all.effective().as_ref()));
     bound(bounding).map_err(ExecuteError::Capabilities)?;
+    if may_escalate(process) {
+        // Without the promise to gain no rights a filter needs rights that are given up below.
+        filters.load()?;
+    }
     change_user(process).map_err(ExecuteError::User)?;
     sys::set_capabilities(held).map_err(ExecuteError::Capabilities)?;
-    if process.no_new_privileges() == Some(true) {
+    if !may_escalate(process) {
         set_no_new_privs().map_err(ExecuteError::Capabilities)?;
     }
     Ok(())
+}
+
+fn may_escalate(process: &Process) -> bool {
+    process.no_new_privileges() == Some(false)
+}
+
+/// The limits that a bundle may set; others are inherited.
+fn resource(kind: PosixRlimitType) -> Option<Resource> {
+    match kind {
+        PosixRlimitType::RlimitNofile => Some(Resource::RLIMIT_NOFILE),
+        PosixRlimitType::RlimitNproc => Some(Resource::RLIMIT_NPROC),
+        PosixRlimitType::RlimitCore => Some(Resource::RLIMIT_CORE),
+        PosixRlimitType::RlimitMemlock => Some(Resource::RLIMIT_MEMLOCK),
+        _ => None,
+    }
 }
 
 /// By descriptor and without magic links: `/proc/self/fd/…` as a working directory leads nowhere.
@@ -176,10 +218,12 @@ fn number(capability: Capability) -> u32 {
     }
 }
 
-/// Puts the filter in force and becomes the program; returns only if that fails.
-pub(crate) fn become_program(process: &Process, filter: &[u8]) -> ExecuteError {
-    if let Err(error) = sys::load_filter(filter) {
-        return ExecuteError::Filter(error);
+/// Puts the filters in force, unless they are, and becomes the program; returns only if that fails.
+pub(crate) fn become_program(process: &Process, filters: &Filters) -> ExecuteError {
+    if !may_escalate(process)
+        && let Err(error) = filters.load()
+    {
+        return error;
     }
     let none = Vec::new();
     let args = process.args().as_ref().unwrap_or(&none);

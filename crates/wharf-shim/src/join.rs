@@ -19,6 +19,7 @@ use oci_spec::runtime::Process;
 
 use crate::{
     cgroup,
+    execute::Filters,
     launch::{self, LaunchError},
     protocol::{Exec, Start},
     sys, terminal,
@@ -72,9 +73,9 @@ fn furnish(
     target: &Target<'_>,
     exec: &Exec,
     descriptors: &[OwnedFd],
-) -> Result<(Process, Vec<u8>), LaunchError> {
+) -> Result<(Process, Filters), LaunchError> {
     launch::detach().map_err(LaunchError::Detach)?;
-    let (spec, filter) = launch::read_bundle(target.start)?;
+    let (spec, filters) = launch::read_bundle(target.start)?;
     let mut process = spec.process().clone().ok_or(LaunchError::Incomplete("process"))?;
     process.set_args(Some(exec.args.clone()));
     process.set_env(Some(environment(process.env().clone().unwrap_or_default(), &exec.env)));
@@ -101,7 +102,7 @@ fn furnish(
         _ => Err(Errno::EBADF),
     }
     .map_err(LaunchError::Descriptors)?;
-    Ok((process, filter))
+    Ok((process, filters))
 }
 
 /// The last of a name counts.

@@ -24,7 +24,7 @@ use wharf_model::clock::{Clock, SystemClock};
 use crate::{
     cgroup::CgroupError,
     create::Report,
-    execute::{self, ExecuteError},
+    execute::{self, ExecuteError, Filters},
     limits,
     protocol::Start,
     rootfs::{self, RootfsError},
@@ -120,10 +120,10 @@ pub(crate) fn launch(
 
 /// What is left to do inside: giving up rights and becoming the program.
 pub(crate) fn finish(
-    furnished: Result<(Process, Vec<u8>), LaunchError>,
+    furnished: Result<(Process, Filters), LaunchError>,
     report: PipeWriter,
 ) -> (LaunchError, Option<File>) {
-    let (process, filter) = match furnished {
+    let (process, filters) = match furnished {
         Ok(found) => found,
         Err(error) => return (error, Some(File::from(OwnedFd::from(report)))),
     };
@@ -131,12 +131,12 @@ pub(crate) fn finish(
         Ok(report) => File::from(report),
         Err(error) => return (LaunchError::Descriptors(error), None),
     };
-    let failure = if let Err(error) = execute::humble(&process) {
+    let failure = if let Err(error) = execute::humble(&process, &filters) {
         error
     } else {
         // If the shim is gone nobody needs to know.
         let _unheard = Report::Ready { at: SystemClock.now() }.write_to(&mut report);
-        execute::become_program(&process, &filter)
+        execute::become_program(&process, &filters)
     };
     (failure.into(), Some(report))
 }
@@ -146,25 +146,34 @@ fn furnish(
     start: &Start,
     stdout: &OwnedFd,
     stderr: &OwnedFd,
-) -> Result<(Process, Vec<u8>), LaunchError> {
+) -> Result<(Process, Filters), LaunchError> {
     detach().map_err(LaunchError::Detach)?;
-    let (spec, filter) = read_bundle(start)?;
+    let (spec, filters) = read_bundle(start)?;
     let process = spec.process().clone().ok_or(LaunchError::Incomplete("process"))?;
     let linux = spec.linux().as_ref().ok_or(LaunchError::Incomplete("linux"))?;
     let resources = linux.resources().as_ref().ok_or(LaunchError::Incomplete("resources"))?;
-    limits::enter(&start.cgroup, resources).map_err(LaunchError::Cgroup)?;
+    limits::enter(&start.cgroup, resources, start.group.as_ref()).map_err(LaunchError::Cgroup)?;
+    prefer_for_oom(&process);
     unshare(CloneFlags::CLONE_NEWCGROUP).map_err(LaunchError::Namespace)?;
     rootfs::enter(start, &spec)?;
     redirect(stdout, stderr).map_err(LaunchError::Descriptors)?;
-    Ok((process, filter))
+    Ok((process, filters))
 }
 
-/// The specification and the compiled filter.
-pub(crate) fn read_bundle(start: &Start) -> Result<(Spec, Vec<u8>), LaunchError> {
+/// When the host runs out of memory, containers go before what runs them. A process may take back
+/// only what it was given, so it cannot become safer than the shim.
+fn prefer_for_oom(process: &Process) {
+    if let Some(score) = process.oom_score_adj() {
+        // Lowering takes CAP_SYS_RESOURCE; without it the score is as it was.
+        drop(fs::write("/proc/self/oom_score_adj", score.to_string()));
+    }
+}
+
+/// The specification and the compiled filters.
+pub(crate) fn read_bundle(start: &Start) -> Result<(Spec, Filters), LaunchError> {
     let path = start.bundle.join("config.json");
     let spec = Spec::load(&path).map_err(|source| LaunchError::Config { path, source })?;
-    let filter = fs::read(start.bundle.join("seccomp.bpf")).map_err(ExecuteError::NoFilter)?;
-    Ok((spec, filter))
+    Ok((spec, Filters::read(&start.bundle)?))
 }
 
 /// Session, keys and signals as a program expects to find them: the signal mask and ignored

@@ -4,9 +4,20 @@ use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
-use oci_spec::runtime::LinuxResources;
+use oci_spec::runtime::{LinuxDeviceCgroup, LinuxDeviceType, LinuxResources};
 
-use crate::cgroup::{self, CgroupError};
+use crate::{
+    cgroup::{self, CgroupError},
+    protocol::GroupLimits,
+};
+
+/// What a group's shim may use of the group's CPU, in microseconds per period: enough to copy a
+/// flood of output to a log, and too little for that to be felt elsewhere.
+pub(crate) const SHIM_QUOTA: u64 = 50_000;
+/// The period of all quotas, in microseconds.
+const PERIOD: u64 = 100_000;
+/// Memory for the group's shim, which is counted with its containers, in bytes.
+const SHIM_MEMORY: u64 = 16 << 20;
 
 /// What a container may do with devices, as Docker has it: make any, use the harmless.
 const DEVICES: [&str; 10] = [
@@ -24,7 +35,11 @@ const DEVICES: [&str; 10] = [
 
 /// Makes the container's cgroups with their limits and moves this process, which must have one
 /// thread, into them.
-pub(crate) fn enter(cgroup: &str, resources: &LinuxResources) -> Result<(), CgroupError> {
+pub(crate) fn enter(
+    cgroup: &str,
+    resources: &LinuxResources,
+    group: Option<&GroupLimits>,
+) -> Result<(), CgroupError> {
     if cgroup::is_unified() {
         for (directory, is_leaf) in cgroup::unified_way(cgroup) {
             if is_leaf {
@@ -33,8 +48,10 @@ pub(crate) fn enter(cgroup: &str, resources: &LinuxResources) -> Result<(), Cgro
                 delegate(&directory);
             }
         }
+        limit_group(group, true);
         return Ok(());
     }
+    limit_group(group, false);
     for (controllers, directory) in cgroup::controller_directories(cgroup) {
         cgroup::make(&directory)?;
         for controller in controllers.split(',') {
@@ -46,6 +63,47 @@ pub(crate) fn enter(cgroup: &str, resources: &LinuxResources) -> Result<(), Cgro
         cgroup::enter_alone(&directory)?;
     }
     Ok(())
+}
+
+/// Limits the group as a whole. The kernel refuses to go below what is in use, or below what a
+/// container that is about to be replaced may use: then the next start of one tries again.
+fn limit_group(group: Option<&GroupLimits>, is_unified: bool) {
+    let Some(limits) = group else { return };
+    let unified = cgroup::unified_way(&limits.cgroup).pop().map(|(way, _)| ("", way));
+    let legacy = cgroup::controller_directories(&limits.cgroup);
+    let directories: Vec<(&str, Utf8PathBuf)> =
+        if is_unified { unified.into_iter().collect() } else { legacy.collect() };
+    for (controllers, directory) in directories {
+        let names: Vec<&str> = if is_unified { vec![""] } else { controllers.split(',').collect() };
+        for (file, value) in names.into_iter().flat_map(|name| of_group(name, limits)) {
+            let path = directory.join(file);
+            if path.exists() || cgroup::make(&directory).is_ok() {
+                drop(fs::write(path, value));
+            }
+        }
+    }
+}
+
+/// The files of a group in a controller of version 1, or in version 2 (no name).
+fn of_group(controller: &str, limits: &GroupLimits) -> Vec<(&'static str, String)> {
+    let cpu_millis = u64::from(limits.cpu_millis);
+    let quota = cpu_millis * PERIOD / 1000 + SHIM_QUOTA;
+    let shares = (cpu_millis * 1024 / 1000).clamp(2, 262_144);
+    let memory = (limits.memory_bytes + SHIM_MEMORY).to_string();
+    match controller {
+        "cpu" => vec![
+            ("cpu.shares", shares.to_string()),
+            ("cpu.cfs_period_us", PERIOD.to_string()),
+            ("cpu.cfs_quota_us", quota.to_string()),
+        ],
+        "memory" => vec![("memory.limit_in_bytes", memory)],
+        "" => vec![
+            ("cpu.weight", weight(shares).to_string()),
+            ("cpu.max", format!("{quota} {PERIOD}")),
+            ("memory.max", memory),
+        ],
+        _ => Vec::new(),
+    }
 }
 
 fn write_all(directory: &Utf8Path, values: &[(&str, String)]) -> Result<(), CgroupError> {
@@ -76,6 +134,11 @@ fn legacy(
         }
         "pids" => push("pids.max", resources.pids().as_ref().map(|p| p.limit().to_string())),
         "devices" => {
+            let is_free = |d: &LinuxDeviceCgroup| d.allow() && d.typ().is_none_or(is_any);
+            if resources.devices().iter().flatten().any(is_free) {
+                // For privileged containers; a new cgroup has what the one above it has.
+                return values;
+            }
             push("devices.deny", Some("a".to_owned()));
             for rule in DEVICES {
                 push("devices.allow", Some(rule.to_owned()));
@@ -84,6 +147,10 @@ fn legacy(
         _ => {}
     }
     values
+}
+
+fn is_any(kind: LinuxDeviceType) -> bool {
+    kind == LinuxDeviceType::A
 }
 
 /// The files of version 2.
@@ -181,6 +248,29 @@ mod tests {
             ("pids.max", "7"),
         ];
         assert_eq!(unified(directory, &resources()), expected.map(|(f, v)| (f, v.to_owned())));
+    }
+
+    #[test]
+    fn a_group_has_its_weight_and_caps_with_room_for_its_shim() {
+        let limits =
+            GroupLimits { cgroup: "/g".to_owned(), cpu_millis: 1500, memory_bytes: 64 << 20 };
+        let memory = ((64_u64 << 20) + SHIM_MEMORY).to_string();
+        let owned = |pairs: &[(&'static str, &str)]| {
+            pairs.iter().map(|(f, v)| (*f, (*v).to_owned())).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            of_group("cpu", &limits),
+            owned(&[
+                ("cpu.shares", "1536"),
+                ("cpu.cfs_period_us", "100000"),
+                ("cpu.cfs_quota_us", "200000")
+            ])
+        );
+        assert_eq!(of_group("memory", &limits), owned(&[("memory.limit_in_bytes", &memory)]));
+        assert_eq!(
+            of_group("", &limits),
+            owned(&[("cpu.weight", "59"), ("cpu.max", "200000 100000"), ("memory.max", &memory)])
+        );
     }
 
     #[test]

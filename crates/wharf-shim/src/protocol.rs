@@ -126,6 +126,9 @@ pub struct Start {
     pub cgroup: String,
     /// What is mounted on `rootfs`.
     pub rootfs: Rootfs,
+    /// The group's own cgroup, above that of the container, and what all of it may use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupLimits>,
     /// Why it cannot be started, found out before asking: it becomes a run that failed to start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub impossible: Option<String>,
@@ -133,6 +136,18 @@ pub struct Start {
     /// since that is on a disk.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub secrets: BTreeMap<String, Vec<SecretFile>>,
+}
+
+/// What all containers of a group may use together: one that has a limit above its request takes
+/// from the others of its group, never from another group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupLimits {
+    /// The group's cgroup.
+    pub cgroup: String,
+    /// Thousandths of a CPU.
+    pub cpu_millis: u32,
+    /// Bytes.
+    pub memory_bytes: u64,
 }
 
 /// An overlay.
@@ -284,6 +299,7 @@ mod tests {
             log: "/l".into(),
             cgroup: "/c".into(),
             rootfs: Rootfs { lower: vec!["/1".into()], upper: "/u".into(), work: "/w".into() },
+            group: None,
             impossible: None,
             secrets: BTreeMap::new(),
         };

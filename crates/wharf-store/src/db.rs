@@ -5,13 +5,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use camino::Utf8PathBuf;
 use ipnet::Ipv4Net;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
-use wharf_model::InstanceId;
+use wharf_model::{InstanceId, capacity::Capacity};
 
 use crate::{SealKey, StoreError, error::sql};
 
 /// Schema versions, oldest first; each brings the one before it up to date.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_resources.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_first.sql"),
+    include_str!("migrations/0002_resources.sql"),
+    include_str!("migrations/0040_reservations.sql"),
+];
 
 /// How to open a store.
 #[derive(Debug)]
@@ -22,6 +25,8 @@ pub struct StoreConfig {
     pub key: SealKey,
     /// Where group addresses come from.
     pub pool: Ipv4Net,
+    /// What groups may reserve together.
+    pub capacity: Capacity,
     /// The present boot of the host (`/proc/sys/kernel/random/boot_id`).
     pub boot_id: String,
 }
@@ -43,9 +48,14 @@ impl Store {
     /// Opens the database, makes it if it is not there, and brings its schema up to date.
     pub fn open(config: StoreConfig) -> Result<Self, StoreError> {
         let mut writer = connect(&config)?;
+        let had_reservations = has_table(&writer, "reservations", &config)?;
         migrate(&mut writer, &config)?;
         let inner = Inner { writer: Mutex::new(writer), readers: Mutex::default(), config };
-        Ok(Self { inner: Arc::new(inner) })
+        let store = Self { inner: Arc::new(inner) };
+        if !had_reservations {
+            store.backfill_reservations()?;
+        }
+        Ok(store)
     }
 
     /// The id of this installation; made from `random` when there is none yet.
@@ -131,6 +141,18 @@ fn connect(config: &StoreConfig) -> Result<Connection, StoreError> {
         Ok(connection)
     };
     open().map_err(|source| StoreError::Open { path: config.path.clone(), source })
+}
+
+fn has_table(
+    connection: &Connection,
+    name: &str,
+    config: &StoreConfig,
+) -> Result<bool, StoreError> {
+    let text = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?";
+    connection
+        .query_row(text, [name], |row| row.get::<_, u32>(0))
+        .map(|count| count > 0)
+        .map_err(|source| StoreError::Open { path: config.path.clone(), source })
 }
 
 fn migrate(connection: &mut Connection, config: &StoreConfig) -> Result<(), StoreError> {

@@ -16,7 +16,7 @@ use wharf_model::{
 
 use crate::{
     AcceptError, SealKey, Store, StoreConfig, StoreError, addresses, error::sql, events,
-    operations, resource_groups, rows,
+    operations, reservations, resource_groups, rows,
 };
 
 /// Ids for what a request may make.
@@ -115,6 +115,19 @@ impl Store {
         self.read(|connection| find_by_id(connection, &self.inner.config.key, id))
     }
 
+    /// Reserves for groups that were accepted before there were reservations.
+    pub(crate) fn backfill_reservations(&self) -> Result<(), StoreError> {
+        for id in self.group_ids()? {
+            self.transact("reserve resources", |tx| {
+                match find_by_id(tx, &self.inner.config.key, &id)? {
+                    Some(group) => reservations::backfill(tx, &group),
+                    None => Ok(()),
+                }
+            })?;
+        }
+        Ok(())
+    }
+
     /// All groups, live or going away.
     pub fn group_ids(&self) -> Result<Vec<GroupId>, StoreError> {
         self.read(|connection| {
@@ -202,6 +215,9 @@ impl Store {
                 return Ok(());
             }
             events::add(tx, id, occurrences).map_err(sql("record events"))?;
+            if is_settled && status.state.is_terminal() {
+                reservations::release(tx, id)?;
+            }
             if is_settled {
                 let succeeded = OperationState::Succeeded;
                 operations::finish(tx, now, id, generation.0..=generation.0, &succeeded)?;
@@ -258,6 +274,12 @@ pub(crate) fn write(
     let generation = current.map_or_else(Generation::default, |group| group.generation).next();
     if next.power != Power::Deleted {
         addresses::allocate(tx, config.pool, id)?;
+    }
+    if next.power == Power::Running {
+        let wanted = (&*next.spec, next.location.as_str());
+        reservations::reserve(tx, &config.capacity, id, wanted)?;
+    } else {
+        reservations::release(tx, id)?;
     }
     let spec = rows::json("specification", &*next.spec)?;
     let sealed = config

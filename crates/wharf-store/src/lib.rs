@@ -9,6 +9,7 @@ mod error;
 mod events;
 mod groups;
 mod operations;
+mod reservations;
 mod resource_groups;
 mod resources;
 mod rows;

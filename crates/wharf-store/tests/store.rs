@@ -9,10 +9,11 @@ use jiff::Timestamp;
 use uuid::Uuid;
 use wharf_model::{
     ContainerName, Generation, GroupId, GroupKey, Name, OperationId, ResourceGroupKey,
+    capacity::{Capacity, Total},
     change::{self, Proposal},
     event::{EventReason, Occurrence},
     operation::OperationState,
-    spec::{ContainerSpec, EnvVar, GroupSpec, OsType, RestartPolicy},
+    spec::{Amount, ContainerSpec, EnvVar, GroupSpec, OsType, Resources, RestartPolicy},
     status::{ContainerStatus, GroupState, GroupStatus},
 };
 use wharf_store::{AcceptError, Accepted, Filter, NewIds, SealKey, Store, StoreConfig};
@@ -25,9 +26,13 @@ struct Fixture {
 }
 
 fn open(dir: &Utf8Path, boot: &str, pool: &str) -> Store {
+    open_with(dir, boot, pool, Capacity::UNLIMITED)
+}
+
+fn open_with(dir: &Utf8Path, boot: &str, pool: &str, capacity: Capacity) -> Store {
     let key = SealKey::load_or_create(&dir.join("key")).unwrap();
     let (path, boot_id) = (dir.join("state.db"), boot.to_owned());
-    Store::open(StoreConfig { path, key, pool: pool.parse().unwrap(), boot_id }).unwrap()
+    Store::open(StoreConfig { path, key, pool: pool.parse().unwrap(), capacity, boot_id }).unwrap()
 }
 
 impl Fixture {
@@ -84,6 +89,7 @@ fn proposal() -> Proposal {
         volume_mounts: vec![],
         liveness_probe: None,
         readiness_probe: None,
+        security: wharf_model::spec::SecurityContext::default(),
     };
     let spec = GroupSpec {
         os_type: OsType::Linux,
@@ -294,7 +300,54 @@ fn a_database_of_a_newer_program_is_refused() {
     raw.pragma_update(None, "user_version", 99).unwrap();
     let key = SealKey::load_or_create(&path(&fixture.dir).join("key")).unwrap();
     let pool = "10.9.0.0/29".parse().unwrap();
-    let config = StoreConfig { path: file, key, pool, boot_id: String::new() };
+    let capacity = Capacity::UNLIMITED;
+    let config = StoreConfig { path: file, key, pool, capacity, boot_id: String::new() };
     let error = Store::open(config).unwrap_err();
     assert!(error.to_string().contains("version 99"), "{error}");
+}
+
+fn code(result: Result<Accepted, AcceptError>) -> Option<&'static str> {
+    match result {
+        Ok(_) => None,
+        Err(AcceptError::Refused(error)) => Some(error.code),
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_groups_reserve_is_added_up_and_comes_back_when_they_are_at_an_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Total { groups: 0, cpu_millis: 2000, memory_bytes: 4 << 30 };
+    let capacity = Capacity { host, ..Capacity::UNLIMITED };
+    let store = open_with(path(&dir), "boot-1", "10.9.0.0/24", capacity);
+    store.put_resource_group(second(1), &home(), "local", "{}").unwrap();
+    let create = |name: &str, cpu_millis| {
+        let requests = Amount { cpu_millis, memory_bytes: 1 << 30 };
+        let mut proposal = proposal();
+        proposal.spec.containers[0].resources = Some(Resources { requests, limits: requests });
+        store.accept(second(1), &key(name), ids(), |current| change::put(current, proposal))
+    };
+    let one = create("one", 1000).unwrap().group;
+    assert_eq!(code(create("two", 1000)), None);
+    assert_eq!(code(create("three", 10)), Some("ServiceUnavailable"));
+    assert!(store.group(&key("three")).unwrap().is_none(), "nothing of it is stored");
+    // Stopped: its room is free, and may be gone when it is to start again.
+    store.accept(second(2), &key("one"), ids(), |g| Ok(change::stop(g.unwrap()))).unwrap();
+    let three = create("three", 1000).unwrap().group;
+    let start = || store.accept(second(3), &key("one"), ids(), |g| Ok(change::start(g.unwrap())));
+    let stopped = status(GroupState::Stopped);
+    store.record(second(3), &one.id, Generation(2), (&stopped, true), &[]).unwrap();
+    assert_eq!(code(start()), Some("ServiceUnavailable"));
+    // Ended: as well; and a group that is forgotten leaves nothing behind.
+    let ended = status(GroupState::Succeeded);
+    store.record(second(4), &three.id, Generation(1), (&ended, true), &[]).unwrap();
+    assert_eq!(code(start()), None);
+    store.forget(second(5), &one.id).unwrap();
+    assert_eq!(code(create("four", 1000)), None);
+    // A host that has shrunk refuses nothing to those who are there.
+    let host = Total { cpu_millis: 10, ..host };
+    let small = Capacity { host, ..capacity };
+    let store = open_with(path(&dir), "boot-1", "10.9.0.0/24", small);
+    let restart = store.accept(second(6), &key("two"), ids(), |g| change::restart(g.unwrap()));
+    assert_eq!(code(restart), None);
 }

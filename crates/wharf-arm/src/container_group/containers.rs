@@ -5,11 +5,12 @@ use std::collections::HashSet;
 use serde_json::{Map, Value, json};
 use wharf_model::{
     ContainerName, Error, GroupKey,
+    capacity::gib,
     spec::{Amount, ContainerSpec, EnvVar, ProbeSpec, Resources},
 };
 
-use super::{exposure, probes, unsupported, volumes};
-use crate::{error::gib, node::Node};
+use super::{exposure, probes, security, unsupported, volumes};
+use crate::node::Node;
 
 /// Containers and init containers together (semantics.md §3).
 const CONTAINERS_MAX: usize = 60;
@@ -73,7 +74,6 @@ fn parse_one(
 ) -> Result<(ContainerSpec, Value), Error> {
     let name = name(node, key)?;
     let properties = node.require("properties")?;
-    check_refused(&properties)?;
     let image = properties.require("image")?;
     if image.text()?.trim().is_empty() {
         return Err(image.invalid("must name an image"));
@@ -112,6 +112,10 @@ fn parse_one(
     };
     let liveness_probe = probe(probes::Kind::Liveness)?;
     let readiness_probe = probe(probes::Kind::Readiness)?;
+    let (security, document) = security::parse(&properties)?;
+    if let Some(document) = document {
+        echo.insert("securityContext".to_owned(), document);
+    }
     if let Some(config_map) = properties.get("configMap") {
         echo.insert("configMap".to_owned(), config_map.value.clone());
     }
@@ -126,6 +130,7 @@ fn parse_one(
         volume_mounts,
         liveness_probe,
         readiness_probe,
+        security,
     };
     Ok((spec, document))
 }
@@ -145,15 +150,6 @@ fn name(node: &Node<'_>, key: &GroupKey) -> Result<ContainerName, Error> {
             &name.path,
         )
     })
-}
-
-fn check_refused(properties: &Node<'_>) -> Result<(), Error> {
-    if let Some(node) = properties.get("securityContext")
-        && node.entries()?.iter().any(|(_, member)| *member.value != Value::Bool(false))
-    {
-        return Err(unsupported(&node.path, "security contexts come later"));
-    }
-    Ok(())
 }
 
 fn environment(

@@ -73,6 +73,10 @@ fn killing(want: &Desired, name: &ContainerName, is_unhealthy: bool) -> String {
 }
 
 fn tell_run(name: &ContainerName, run: &Run, was_open: bool, told: &mut Vec<Occurrence>) {
+    if let Some(exit) = run.exit.as_ref().filter(|exit| exit.cause == ExitCause::OutOfMemory) {
+        let message = "Error: OOMKilled: the container used more memory than its limit".to_owned();
+        told.push(occurrence(name, exit.at, EventReason::Failed, message));
+    }
     let failure = run.exit.as_ref().filter(|exit| exit.cause == ExitCause::StartFailed);
     if let Some(exit) = failure {
         let reason = exit.message.as_deref().unwrap_or("container could not be started");

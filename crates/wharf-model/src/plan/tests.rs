@@ -36,6 +36,7 @@ fn container(text: &str) -> ContainerSpec {
         volume_mounts: vec![],
         liveness_probe: None,
         readiness_probe: None,
+        security: crate::spec::SecurityContext::default(),
     }
 }
 

@@ -3,8 +3,8 @@
 use oci_spec::{
     OciSpecError,
     runtime::{
-        LinuxCpuBuilder, LinuxDeviceCgroupBuilder, LinuxMemoryBuilder, LinuxPidsBuilder,
-        LinuxResources, LinuxResourcesBuilder,
+        LinuxCpuBuilder, LinuxDeviceCgroupBuilder, LinuxDeviceType, LinuxMemoryBuilder,
+        LinuxPidsBuilder, LinuxResources, LinuxResourcesBuilder,
     },
 };
 use wharf_model::spec::Resources;
@@ -18,8 +18,11 @@ const CPU_QUOTA_MIN: i64 = 1_000;
 const PIDS_MAX: i64 = 4_096;
 
 /// Requests become weight, limits become caps. No devices but the harmless ones that the shim
-/// gives to every container.
-pub(super) fn resources(resources: Resources) -> Result<LinuxResources, OciSpecError> {
+/// gives to every container, unless it is privileged.
+pub(super) fn resources(
+    resources: Resources,
+    is_privileged: bool,
+) -> Result<LinuxResources, OciSpecError> {
     let weight = u64::from(resources.requests.cpu_millis) * 1024 / 1000;
     let quota = i64::from(resources.limits.cpu_millis) * i64::try_from(CPU_PERIOD).unwrap_or(0);
     let cpu = LinuxCpuBuilder::default()
@@ -33,12 +36,13 @@ pub(super) fn resources(resources: Resources) -> Result<LinuxResources, OciSpecE
         // Memory and swap together: no swap.
         memory = memory.swap(bytes);
     }
-    let nothing = LinuxDeviceCgroupBuilder::default().allow(false).access("rwm").build()?;
+    let all = LinuxDeviceCgroupBuilder::default().typ(LinuxDeviceType::A).access("rwm");
+    let devices = all.allow(is_privileged).build()?;
     LinuxResourcesBuilder::default()
         .cpu(cpu)
         .memory(memory.build()?)
         .pids(LinuxPidsBuilder::default().limit(PIDS_MAX).build()?)
-        .devices(vec![nothing])
+        .devices(vec![devices])
         .build()
 }
 
@@ -52,7 +56,7 @@ mod tests {
     fn requests_are_weight_and_limits_are_caps() {
         let requests = Amount { cpu_millis: 500, memory_bytes: 1 << 29 };
         let limits = Amount { cpu_millis: 1500, memory_bytes: 1 << 30 };
-        let built = resources(Resources { requests, limits }).unwrap();
+        let built = resources(Resources { requests, limits }, false).unwrap();
         let cpu = built.cpu().clone().unwrap();
         assert_eq!(
             (cpu.shares(), cpu.quota(), cpu.period()),
@@ -65,8 +69,11 @@ mod tests {
     #[test]
     fn tiny_amounts_stay_within_what_the_kernel_takes() {
         let tiny = Amount { cpu_millis: 1, memory_bytes: 1 << 22 };
-        let cpu =
-            resources(Resources { requests: tiny, limits: tiny }).unwrap().cpu().clone().unwrap();
+        let cpu = resources(Resources { requests: tiny, limits: tiny }, false)
+            .unwrap()
+            .cpu()
+            .clone()
+            .unwrap();
         assert_eq!((cpu.shares(), cpu.quota()), (Some(2), Some(1_000)));
     }
 }

@@ -7,9 +7,9 @@
 //! daemon: it takes longer than all other work on a container together.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     io::{self, Read, Seek},
-    sync::OnceLock,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use fs_err as fs;
@@ -52,7 +52,9 @@ pub enum ProfileError {
 struct Profile {
     default_action: Action,
     default_errno_ret: Option<u32>,
+    #[serde(default)]
     arch_map: Vec<ArchMap>,
+    #[serde(default)]
     syscalls: Vec<Rule>,
 }
 
@@ -67,7 +69,10 @@ struct ArchMap {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Rule {
+    #[serde(default)]
     names: Vec<String>,
+    /// How profiles of old name a single one.
+    name: Option<String>,
     action: Action,
     errno_ret: Option<u32>,
     #[serde(default)]
@@ -95,36 +100,64 @@ fn machine() -> Result<(&'static str, Arch), ProfileError> {
     }
 }
 
+/// Compiled filters that are kept; containers with other rights than most are few.
+const KEPT: usize = 16;
+
 /// The compiled filter for containers with these capabilities: what `seccomp(2)` takes.
-pub(super) fn filter(caps: &[&str]) -> Result<&'static [u8], BundleError> {
-    static COMPILED: OnceLock<Vec<u8>> = OnceLock::new();
-    if let Some(filter) = COMPILED.get() {
-        return Ok(filter);
+pub(super) fn filter(caps: &[&'static str]) -> Result<Arc<[u8]>, BundleError> {
+    static COMPILED: Mutex<BTreeMap<Vec<&'static str>, Arc<[u8]>>> = Mutex::new(BTreeMap::new());
+    let lock = || COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(filter) = lock().get(caps) {
+        return Ok(Arc::clone(filter));
     }
-    let filter = select(caps).and_then(|(profile, rules)| compile(&profile, &rules));
-    let filter = filter.map_err(BundleError::Seccomp)?;
-    // All containers of a host have the same capabilities. Another thread may have been faster.
-    Ok(COMPILED.get_or_init(|| filter))
+    let profile = parse(PROFILE);
+    let filter = profile.and_then(|profile| compile(&profile, &select(&profile, caps)?));
+    let filter: Arc<[u8]> = filter.map_err(BundleError::Seccomp)?.into();
+    let mut compiled = lock();
+    if compiled.len() == KEPT {
+        compiled.clear();
+    }
+    compiled.insert(caps.to_vec(), Arc::clone(&filter));
+    Ok(filter)
 }
 
-/// The profile and those of its rules that apply here.
-fn select(caps: &[&str]) -> Result<(Profile, Vec<Rule>), ProfileError> {
-    let mut profile: Profile = serde_json::from_str(PROFILE).map_err(ProfileError::Parse)?;
+/// The compiled filter of a user's own profile, in Docker's form. It is put in force on top of the
+/// usual one, so that it can only take away.
+pub(super) fn custom(text: &str) -> Result<Vec<u8>, ProfileError> {
+    let mut profile = parse(text)?;
+    if profile.arch_map.is_empty() {
+        profile.arch_map = parse(PROFILE)?.arch_map;
+    }
+    compile(&profile, &select(&profile, &[])?)
+}
+
+/// A filter that allows everything, for privileged containers.
+pub(super) fn unconfined() -> Result<Arc<[u8]>, BundleError> {
+    let allow = ScmpFilterContext::new(ScmpAction::Allow).map_err(ProfileError::Compile);
+    let filter = allow.and_then(|context| export(&context)).map_err(BundleError::Seccomp)?;
+    Ok(filter.into())
+}
+
+fn parse(text: &str) -> Result<Profile, ProfileError> {
+    serde_json::from_str(text).map_err(ProfileError::Parse)
+}
+
+/// The rules of a profile that apply here.
+fn select<'a>(profile: &'a Profile, caps: &[&str]) -> Result<Vec<&'a Rule>, ProfileError> {
     let (go_arch, _) = machine()?;
     let caps: HashSet<&str> = caps.iter().copied().collect();
-    let mut rules = std::mem::take(&mut profile.syscalls);
-    rules.retain(|rule| {
+    let applies = |rule: &&Rule| {
         let has_arch = |condition: &Condition| condition.arches.iter().any(|a| a == go_arch);
-        let has = |cap: &String| caps.contains(cap.as_str());
+        let has = |cap: &String| caps.contains(cap.strip_prefix("CAP_").unwrap_or(cap));
         (rule.includes.arches.is_empty() || has_arch(&rule.includes))
             && rule.includes.caps.iter().all(has)
             && !has_arch(&rule.excludes)
             && !rule.excludes.caps.iter().any(has)
-    });
-    Ok((profile, rules))
+    };
+    Ok(profile.syscalls.iter().filter(applies).collect())
 }
 
-fn compile(profile: &Profile, rules: &[Rule]) -> Result<Vec<u8>, ProfileError> {
+fn compile(profile: &Profile, rules: &[&Rule]) -> Result<Vec<u8>, ProfileError> {
     let default = action(profile.default_action, profile.default_errno_ret)?;
     let mut context = ScmpFilterContext::new(default).map_err(ProfileError::Compile)?;
     let (_, native) = machine()?;
@@ -139,7 +172,8 @@ fn compile(profile: &Profile, rules: &[Rule]) -> Result<Vec<u8>, ProfileError> {
         let conditions: Vec<ScmpArgCompare> = rule.args.iter().flatten().map(comparison).collect();
         // A name that the compiler does not know is a system call it cannot tell from others:
         // the default applies. A rule that says the default says nothing.
-        let known = rule.names.iter().filter_map(|name| ScmpSyscall::from_name(name).ok());
+        let names = rule.names.iter().chain(&rule.name);
+        let known = names.filter_map(|name| ScmpSyscall::from_name(name).ok());
         for syscall in known.filter(|_| action != default) {
             context
                 .add_rule_conditional(action, syscall, &conditions)
@@ -178,7 +212,14 @@ fn action(action: Action, errno: Option<u32>) -> Result<ScmpAction, ProfileError
             let errno = errno.and_then(|errno| i32::try_from(errno).ok());
             Ok(ScmpAction::Errno(errno.unwrap_or(nix::libc::EPERM)))
         }
-        other => Err(ProfileError::Unknown(format!("action {other}"))),
+        Action::ScmpActKill | Action::ScmpActKillThread => Ok(ScmpAction::KillThread),
+        Action::ScmpActKillProcess => Ok(ScmpAction::KillProcess),
+        Action::ScmpActTrap => Ok(ScmpAction::Trap),
+        Action::ScmpActLog => Ok(ScmpAction::Log),
+        // There is nobody to ask.
+        Action::ScmpActTrace | Action::ScmpActNotify => {
+            Err(ProfileError::Unknown(format!("action {action}")))
+        }
     }
 }
 
@@ -204,17 +245,15 @@ mod tests {
     use super::*;
 
     fn allowed(caps: &[&str]) -> HashSet<String> {
-        let (_, rules) = select(caps).unwrap();
-        rules
-            .into_iter()
-            .filter(|rule| rule.action == Action::ScmpActAllow)
-            .flat_map(|rule| rule.names)
-            .collect()
+        let profile = parse(PROFILE).unwrap();
+        let rules = select(&profile, caps).unwrap();
+        let allowing = rules.into_iter().filter(|rule| rule.action == Action::ScmpActAllow);
+        allowing.flat_map(|rule| rule.names.clone()).collect()
     }
 
     #[test]
     fn what_is_not_allowed_fails() {
-        let allowed = allowed(&["CAP_SYS_CHROOT"]);
+        let allowed = allowed(&["SYS_CHROOT"]);
         for name in ["read", "write", "execve", "clone", "chroot", "futex", "socket"] {
             assert!(allowed.contains(name), "{name}");
         }
@@ -226,15 +265,28 @@ mod tests {
     #[test]
     fn capabilities_open_what_they_are_for() {
         assert!(!allowed(&[]).contains("chroot"));
-        assert!(allowed(&["CAP_SYS_ADMIN"]).contains("bpf"));
+        assert!(allowed(&["SYS_ADMIN"]).contains("bpf"));
     }
 
     #[test]
     fn the_profile_compiles_for_this_machine() {
-        let (profile, rules) = select(&["CAP_SYS_CHROOT"]).unwrap();
-        let filter = compile(&profile, &rules).unwrap();
+        let filter = filter(&["SYS_CHROOT"]).unwrap();
         assert_eq!(filter.len() % 8, 0);
         let instructions = filter.len() / 8;
         assert!((500..4096).contains(&instructions), "{instructions} instructions");
+    }
+
+    #[test]
+    fn a_profile_of_ones_own_is_compiled_or_refused_with_a_reason() {
+        let rule = r#"{"names":["mkdir"],"action":"SCMP_ACT_ERRNO","errnoRet":13}"#;
+        let profile = format!(r#"{{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{rule}]}}"#);
+        assert!(custom(&profile).unwrap().len() > 8);
+        for bad in [
+            r#"{"defaultAction":"SCMP_ACT_NOTIFY"}"#,
+            r#"{"defaultAction":"SCMP_ACT_WHATEVER"}"#,
+            r#"{"defaultAction":"SCMP_ACT_ALLOW","syscalls":7}"#,
+        ] {
+            assert!(custom(bad).is_err(), "{bad}");
+        }
     }
 }

@@ -3,19 +3,25 @@
 //! Defaults are those of containerd and Docker. The group's network, IPC and UTS namespaces are
 //! not named here: the process that makes the container is a child of the shim and has them.
 
+use std::sync::OnceLock;
+
 use camino::Utf8Path;
+use fs_err as fs;
 use nix::sys::resource::{Resource, getrlimit};
 use oci_spec::{
     OciSpecError,
     image::Config,
     runtime::{
-        Capabilities, Capability, Linux, LinuxBuilder, LinuxCapabilitiesBuilder,
-        LinuxNamespaceBuilder, LinuxNamespaceType, Mount, MountBuilder, PosixRlimitBuilder,
-        PosixRlimitType, Process, ProcessBuilder, RootBuilder, Spec, SpecBuilder, UserBuilder,
+        Capabilities, Linux, LinuxBuilder, LinuxCapabilitiesBuilder, LinuxNamespaceBuilder,
+        LinuxNamespaceType, Mount, MountBuilder, PosixRlimit, PosixRlimitBuilder, PosixRlimitType,
+        Process, ProcessBuilder, RootBuilder, Spec, SpecBuilder, UserBuilder,
         get_default_maskedpaths, get_default_readonly_paths,
     },
 };
-use wharf_model::spec::{ContainerSpec, Resources, VolumeMount};
+use wharf_model::{
+    security,
+    spec::{ContainerSpec, Resources, SecurityContext, VolumeMount},
+};
 use wharf_shim::{cgroup, protocol::SECRET_SOURCE};
 
 use super::{BundleError, BundlePlan, environment, limits, users::User};
@@ -25,33 +31,38 @@ const CGROUP_MOUNT: &str = "/sys/fs/cgroup";
 /// Open files, unless the host's own hard limit is lower.
 const OPEN_FILES: u64 = 1 << 20;
 
-/// Docker's fourteen. Without device control (hosts with cgroup version 2 only, for now) nobody
-/// may make device files.
-const CAPABILITIES: [(Capability, &str); 14] = [
-    (Capability::Chown, "CAP_CHOWN"),
-    (Capability::DacOverride, "CAP_DAC_OVERRIDE"),
-    (Capability::Fsetid, "CAP_FSETID"),
-    (Capability::Fowner, "CAP_FOWNER"),
-    (Capability::Mknod, "CAP_MKNOD"),
-    (Capability::NetRaw, "CAP_NET_RAW"),
-    (Capability::Setgid, "CAP_SETGID"),
-    (Capability::Setuid, "CAP_SETUID"),
-    (Capability::Setfcap, "CAP_SETFCAP"),
-    (Capability::Setpcap, "CAP_SETPCAP"),
-    (Capability::NetBindService, "CAP_NET_BIND_SERVICE"),
-    (Capability::SysChroot, "CAP_SYS_CHROOT"),
-    (Capability::Kill, "CAP_KILL"),
-    (Capability::AuditWrite, "CAP_AUDIT_WRITE"),
-];
+/// Above the shim and the daemon, which have zero: see `wharf-shim`.
+const OOM_SCORE: i32 = 500;
 
-fn capabilities() -> impl Iterator<Item = (Capability, &'static str)> {
-    let may_make_devices = !cgroup::is_unified();
-    CAPABILITIES.into_iter().filter(move |(c, _)| may_make_devices || *c != Capability::Mknod)
+/// The capabilities of a container, without `CAP_`. Without device control (hosts with cgroup
+/// version 2 only, for now) nobody may make device files.
+pub(super) fn capability_names(context: &SecurityContext) -> Vec<&'static str> {
+    let may_make_devices = !cgroup::is_unified() || context.is_privileged;
+    let names = security::capabilities(context).into_iter();
+    let held = held_by_daemon();
+    names
+        .filter(|name| may_make_devices || *name != "MKNOD")
+        .filter(|name| {
+            let number = security::CAPABILITIES.iter().position(|known| known == name);
+            number.is_some_and(|number| held >> number & 1 == 1)
+        })
+        .collect()
 }
 
-/// The capabilities that containers have, by their names in profiles.
-pub(super) fn capability_names() -> Vec<&'static str> {
-    capabilities().map(|(_, name)| name).collect()
+/// What the daemon lacks it cannot give: all may be asked for, and be more than there is.
+fn held_by_daemon() -> u64 {
+    static HELD: OnceLock<u64> = OnceLock::new();
+    *HELD.get_or_init(|| {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let permitted = status.lines().find_map(|line| line.strip_prefix("CapPrm:"));
+        permitted.and_then(|text| u64::from_str_radix(text.trim(), 16).ok()).unwrap_or(u64::MAX)
+    })
+}
+
+/// As the runtime specification names them.
+fn capabilities(context: &SecurityContext) -> Capabilities {
+    let named = |name: &str| serde_json::from_value(format!("CAP_{name}").into()).ok();
+    capability_names(context).into_iter().filter_map(named).collect()
 }
 
 /// The command line: the specification's, or else the image's entry point and command.
@@ -70,7 +81,7 @@ pub(super) fn build(
     args: Vec<String>,
     user: &User,
 ) -> Result<Spec, BundleError> {
-    let caps: Capabilities = capabilities().map(|(capability, _)| capability).collect();
+    let caps = capabilities(&plan.container.security);
     let failed = |source| BundleError::Spec { container: plan.container.name.to_string(), source };
     let assemble = || {
         let mut spec = SpecBuilder::default()
@@ -104,12 +115,6 @@ fn process(
         .inheritable(Capabilities::new())
         .ambient(Capabilities::new())
         .build()?;
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((OPEN_FILES, OPEN_FILES));
-    let open_files = PosixRlimitBuilder::default()
-        .typ(PosixRlimitType::RlimitNofile)
-        .soft(hard.min(OPEN_FILES))
-        .hard(hard.min(OPEN_FILES))
-        .build()?;
     let identity = UserBuilder::default()
         .uid(user.uid)
         .gid(user.gid)
@@ -122,9 +127,28 @@ fn process(
         .env(environment::of(plan, user))
         .cwd(Utf8Path::new("/").join(cwd).into_std_path_buf())
         .capabilities(capabilities)
-        .rlimits(vec![open_files])
-        .no_new_privileges(true)
+        .rlimits(rlimits()?)
+        .oom_score_adj(OOM_SCORE)
+        .no_new_privileges(!plan.container.security.may_escalate)
         .build()
+}
+
+/// Open files as Docker has them and as many processes as the cgroup allows (the kernel would count
+/// them per user over all groups), both within what the daemon itself may have: raising that takes
+/// CAP_SYS_RESOURCE. No core dumps: whatever the host does with them is no container's to start.
+fn rlimits() -> Result<Vec<PosixRlimit>, OciSpecError> {
+    let hard =
+        |resource, wanted: u64| getrlimit(resource).map_or(wanted, |(_, hard)| hard.min(wanted));
+    let files = hard(Resource::RLIMIT_NOFILE, OPEN_FILES);
+    let processes = hard(Resource::RLIMIT_NPROC, u64::MAX);
+    [
+        (PosixRlimitType::RlimitNofile, files),
+        (PosixRlimitType::RlimitNproc, processes),
+        (PosixRlimitType::RlimitCore, 0),
+    ]
+    .into_iter()
+    .map(|(kind, limit)| PosixRlimitBuilder::default().typ(kind).soft(limit).hard(limit).build())
+    .collect()
 }
 
 fn linux(plan: &BundlePlan<'_>) -> Result<Linux, OciSpecError> {
@@ -133,13 +157,15 @@ fn linux(plan: &BundlePlan<'_>) -> Result<Linux, OciSpecError> {
             .into_iter()
             .map(|kind| LinuxNamespaceBuilder::default().typ(kind).build())
             .collect();
+    let is_privileged = plan.container.security.is_privileged;
+    let paths = |paths: Vec<String>| if is_privileged { Vec::new() } else { paths };
     let whole = Resources { requests: plan.allocation, limits: plan.allocation };
     LinuxBuilder::default()
         .namespaces(namespaces?)
-        .resources(limits::resources(plan.container.resources.unwrap_or(whole))?)
+        .resources(limits::resources(plan.container.resources.unwrap_or(whole), is_privileged)?)
         .cgroups_path(plan.layout.container_cgroup(plan.id, &plan.container.name))
-        .masked_paths(masked_paths())
-        .readonly_paths(readonly_paths())
+        .masked_paths(paths(masked_paths()))
+        .readonly_paths(paths(readonly_paths()))
         .build()
 }
 

@@ -7,8 +7,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use wharf_model::{
     ContainerName, Generation, GroupId,
     backend::{BackendError, Desired},
+    capacity,
     plan::{EndSignal, Step},
-    spec::{Amount, GroupSpec, VolumeSource},
+    spec::VolumeSource,
 };
 
 use super::{Embedded, etc, failed};
@@ -127,7 +128,7 @@ impl Embedded {
             layers: &image.layers,
             volumes: &desired.spec.volumes,
             hostname: &hostname(desired),
-            allocation: allocation(&desired.spec),
+            allocation: capacity::requests(&desired.spec),
         });
         let bundle = bundle.map_err(|source| failed(about.clone(), source))?;
         self.shims.start(id, bundle).await.map_err(|source| failed(about, source))?;
@@ -192,13 +193,4 @@ fn create_dir(path: &Utf8Path) -> Result<(), BackendError> {
 /// The group's host name: its own name, as a container of Docker or a Pod has it.
 fn hostname(desired: &Desired) -> String {
     desired.key.name.as_str().to_ascii_lowercase()
-}
-
-/// What all containers ask for together; init containers run within it (semantics.md §4).
-fn allocation(spec: &GroupSpec) -> Amount {
-    let requests = spec.containers.iter().filter_map(|c| c.resources).map(|r| r.requests);
-    requests.fold(Amount { cpu_millis: 0, memory_bytes: 0 }, |sum, one| Amount {
-        cpu_millis: sum.cpu_millis.saturating_add(one.cpu_millis),
-        memory_bytes: sum.memory_bytes.saturating_add(one.memory_bytes),
-    })
 }

@@ -103,7 +103,19 @@ impl Pulls {
         }
     }
 
-    /// Events of a group's pulls; told again and again until the group is forgotten here.
+    /// Tells of something else that was done to a container, and why.
+    pub(super) fn tell(
+        &self,
+        id: &GroupId,
+        container: &ContainerName,
+        reason: EventReason,
+        message: &str,
+    ) {
+        let containers = std::slice::from_ref(container);
+        self.lock().tell(id, containers, self.clock.now(), reason, message);
+    }
+
+    /// Events of a group's pulls, and what else was told; told again and again until the group is forgotten here.
     pub(super) fn occurrences(&self, id: &GroupId) -> Vec<Occurrence> {
         self.lock().outbox.get(id).cloned().unwrap_or_default()
     }

@@ -116,7 +116,8 @@ impl Group {
     }
 
     pub(crate) fn request(&self, container: &ContainerSpec, start: u32) -> Start {
-        let amount = Amount { cpu_millis: 1000, memory_bytes: 1 << 30 };
+        // Above what any container of a test may use.
+        let amount = Amount { cpu_millis: 4000, memory_bytes: 4 << 30 };
         bundle::prepare(&BundlePlan {
             layout: &self.layout,
             id: &self.id,
@@ -239,6 +240,7 @@ pub(crate) fn container(text: &str, command: &[&str]) -> ContainerSpec {
         volume_mounts: Vec::new(),
         liveness_probe: None,
         readiness_probe: None,
+        security: wharf_model::spec::SecurityContext::default(),
     }
 }
 

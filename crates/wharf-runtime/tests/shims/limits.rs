@@ -36,9 +36,20 @@ fn limits_are_in_the_cgroup_files() {
         assert_eq!(read("cpu", "cpu.cfs_quota_us"), "150000");
         assert_eq!(read("memory", "memory.limit_in_bytes"), (128 << 20).to_string());
         assert_eq!(read("pids", "pids.max"), "4096");
+        // The group as a whole: the fixture's four CPUs and GiB, and room for the shim.
+        assert_eq!(read("cpu", "../cpu.shares"), "4096");
+        assert_eq!(read("cpu", "../cpu.cfs_quota_us"), "450000");
+        assert_eq!(read("cpu", "../_shim/cpu.cfs_quota_us"), "50000");
+        let memory = ((4_u64 << 30) + (16 << 20)).to_string();
+        assert_eq!(read("memory", "../memory.limit_in_bytes"), memory);
         let devices = read("devices", "devices.list");
         assert!(!devices.contains("a *:* rwm") && !devices.contains("10:200"), "{devices}");
     }
+    let score = fs_err::read_to_string(format!("/proc/{pid}/oom_score_adj")).unwrap();
+    assert_eq!(score, "500\n", "containers go before the daemon and the shims");
+    let limits = fs_err::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert!(core.split_whitespace().filter(|word| *word == "0").count() == 2, "{core}");
     let where_it_is = fs_err::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
     let elsewhere: Vec<&str> =
         where_it_is.lines().filter(|line| !line.ends_with(&cgroup)).collect();

@@ -11,6 +11,7 @@
     reason = "a test, though without the standard harness clippy cannot know"
 )]
 
+mod escapes;
 mod exec;
 mod fixture;
 mod isolation;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         isolation::TESTS,
         survival::TESTS,
         exec::TESTS,
+        escapes::TESTS,
     ];
     let chosen: VecDeque<Test> = all
         .concat()

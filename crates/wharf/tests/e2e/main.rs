@@ -14,6 +14,7 @@ mod examples;
 mod images;
 mod init_containers;
 mod lifecycle;
+mod limits;
 mod probes;
 mod profiles;
 mod quickstarts;

@@ -7,10 +7,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use wharf_model::{
-    Error, GroupKey,
-    backend::Backend as _,
-    change,
-    spec::{Amount, GroupSpec},
+    Error, GroupKey, backend::Backend as _, capacity, change, security, spec::GroupSpec,
 };
 
 use super::{AtGroup, polling};
@@ -36,6 +33,7 @@ pub(crate) async fn handle(
     if let Some((_, profile, revision)) = &made_from {
         proposal.document = wharf_arm::profile::mark(&proposal.document, profile, *revision);
     }
+    security::check(&proposal.spec, &app.settings.security)?;
     check_home(&app, &key).await?;
     check_capacity(&app, &proposal.location, &proposal.spec)?;
     check_images(&app, &key, &proposal.spec).await?;
@@ -61,18 +59,11 @@ async fn check_home(app: &App, key: &GroupKey) -> Result<(), Error> {
     }
 }
 
-/// One group that asks for more than the whole host is refused; what others use does not count.
+/// A group that asks for more than the whole host is told before anything slow is done; what others
+/// have reserved counts in the transaction that accepts it.
 fn check_capacity(app: &App, location: &str, spec: &GroupSpec) -> Result<(), Error> {
-    let requests = spec.containers.iter().filter_map(|c| c.resources).map(|r| r.requests);
-    let total = requests.fold(Amount { cpu_millis: 0, memory_bytes: 0 }, |sum, one| Amount {
-        cpu_millis: sum.cpu_millis.saturating_add(one.cpu_millis),
-        memory_bytes: sum.memory_bytes.saturating_add(one.memory_bytes),
-    });
-    let (cpu_millis, memory_bytes) = app.settings.capacity;
-    if total.cpu_millis > cpu_millis || total.memory_bytes > memory_bytes {
-        return Err(wharf_arm::error::too_big(location, total.cpu_millis, total.memory_bytes));
-    }
-    Ok(())
+    let nobody = capacity::Total::default();
+    capacity::check(&app.settings.capacity, nobody, capacity::requests(spec), location)
 }
 
 /// Every image must be here or be offered by its registry (semantics.md §6).

@@ -18,7 +18,9 @@ pub(crate) async fn handle(
     Version(_): Version,
 ) -> ApiResult<Response> {
     app.subscription(&subscription)?;
-    let (cpu_millis, memory_bytes) = app.settings.capacity;
-    let documents = location::capabilities(&Location::new(&location), cpu_millis, memory_bytes);
+    let host = app.settings.capacity.host;
+    let cpu_millis = u32::try_from(host.cpu_millis).unwrap_or(u32::MAX);
+    let location = Location::new(&location);
+    let documents = location::capabilities(&location, cpu_millis, host.memory_bytes);
     Ok(Json(wharf_arm::list::page(&documents, None)).into_response())
 }

@@ -30,13 +30,17 @@ pub(crate) async fn handle(
             name: "ContainerGroups",
             display_name: "Container Groups",
             current: groups.len() as u64,
-            limit: addresses,
+            limit: app.settings.capacity.groups.map_or(addresses, |quota| quota.min(addresses)),
         },
         Usage {
             name: "StandardCores",
             display_name: "Standard Cores",
             current: cores(&groups),
-            limit: u64::from(app.settings.capacity.0 / 1000),
+            limit: app
+                .settings
+                .capacity
+                .cores
+                .unwrap_or(app.settings.capacity.host.cpu_millis / 1000),
         },
     ];
     let documents: Vec<_> =
