@@ -110,7 +110,7 @@ fn profile(node: &Node<'_>, echo: &mut Map<String, Value>) -> Result<Option<Stri
 mod tests {
     use super::*;
 
-    fn parse_value(context: Value) -> Result<(SecurityContext, Option<Value>), Error> {
+    fn parse_value(context: &Value) -> Result<(SecurityContext, Option<Value>), Error> {
         let properties = json!({ "SecurityContext": context });
         parse(&Node::root(&properties))
     }
@@ -123,13 +123,13 @@ mod tests {
             "capabilities": { "add": ["net_admin"], "drop": ["ALL"] },
             "runAsGroup": 44, "runAsUser": 33, "seccompProfile": encoded,
         });
-        let (context, echo) = parse_value(sent.clone()).unwrap();
+        let (context, echo) = parse_value(&sent).unwrap();
         assert_eq!(echo, Some(sent));
         assert!(context.may_escalate && !context.is_privileged);
         assert_eq!((context.user, context.group), (Some(33), Some(44)));
         assert_eq!(context.added_capabilities, ["net_admin"]);
         assert!(context.seccomp_profile.unwrap().contains("SCMP_ACT_ALLOW"));
-        assert_eq!(parse_value(Value::Null).unwrap(), (SecurityContext::default(), None));
+        assert_eq!(parse_value(&Value::Null).unwrap(), (SecurityContext::default(), None));
     }
 
     #[test]
@@ -144,7 +144,7 @@ mod tests {
             (json!({ "seccompProfile": "%" }), "seccompProfile"),
             (json!({ "seccompProfile": no_action }), "seccompProfile"),
         ] {
-            let error = parse_value(sent.clone()).unwrap_err();
+            let error = parse_value(&sent).unwrap_err();
             let target = error.target.unwrap_or_default().to_lowercase();
             assert!(target.ends_with(&path.to_lowercase()), "{sent}: {target}");
         }

@@ -135,7 +135,7 @@ fn process(
 
 /// Open files as Docker has them and as many processes as the cgroup allows (the kernel would count
 /// them per user over all groups), both within what the daemon itself may have: raising that takes
-/// CAP_SYS_RESOURCE. No core dumps: whatever the host does with them is no container's to start.
+/// `CAP_SYS_RESOURCE`. No core dumps: whatever the host does with them is no container's to start.
 fn rlimits() -> Result<Vec<PosixRlimit>, OciSpecError> {
     let hard =
         |resource, wanted: u64| getrlimit(resource).map_or(wanted, |(_, hard)| hard.min(wanted));
