@@ -39,7 +39,9 @@ fn host(wharf: &Daemon) -> BTreeSet<String> {
     add("link", named.iter().map(name).collect());
     add("route", run("ip", &["route"]));
     add("nft", run("nft", &["list", "ruleset"]));
-    add("cgroup", run("find", &["/sys/fs/cgroup", "-type", "d", "-path", "*wharf-*"]));
+    // Of this daemon only: those of others on this host come and go meanwhile.
+    let own = format!("*{}*", instance());
+    add("cgroup", run("find", &["/sys/fs/cgroup", "-type", "d", "-path", &own]));
     let dir = wharf.dir().to_str().unwrap();
     for place in ["d/groups", "r/groups", "d/images/tmp"] {
         add("file", run("find", &[&format!("{dir}/{place}")]));
@@ -47,6 +49,14 @@ fn host(wharf: &Daemon) -> BTreeSet<String> {
     let namespaces = run("lsns", &["-t", "net", "-n", "-o", "NS"]).len();
     add("netns", vec![namespaces.to_string()]);
     found
+}
+
+/// `wharf-<instance>`, as the daemon's link and cgroups are called; the newest link is ours.
+fn instance() -> String {
+    let links = text(&Command::new("ip").args(["-o", "link"]).output().unwrap().stdout);
+    let mut names = links.lines().filter_map(|line| line.split_whitespace().nth(1));
+    let own = names.rfind(|name| name.starts_with("wharf-")).unwrap();
+    own.trim_end_matches(':').to_owned()
 }
 
 fn assert_same(wharf: &Daemon, before: &BTreeSet<String>) {
