@@ -40,6 +40,7 @@ mod etc;
 mod execute;
 mod fetches;
 mod observe;
+mod outbox;
 mod probes;
 mod pulls;
 

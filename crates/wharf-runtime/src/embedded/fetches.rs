@@ -22,14 +22,15 @@ use wharf_model::{
     spec::GitRepo,
 };
 
-use super::{Hint, failed};
+use super::{
+    Hint, failed,
+    outbox::{Outbox, retry_at},
+};
 use crate::volumes::git;
 
 /// The first pause after a failure; doubles up to [`RETRY_MAX`].
 const RETRY_BASE: Duration = Duration::from_secs(2);
 const RETRY_MAX: Duration = Duration::from_mins(2);
-/// Untold events kept for one group.
-const OUTBOX_MAX: usize = 32;
 
 /// All fetches of this daemon.
 #[derive(Clone, Debug)]
@@ -44,7 +45,7 @@ pub(super) struct Fetches {
 #[derive(Debug, Default)]
 struct Group {
     fetches: HashMap<Utf8PathBuf, Fetch>,
-    outbox: Vec<Occurrence>,
+    outbox: Outbox,
 }
 
 #[derive(Debug, Default)]
@@ -121,7 +122,7 @@ impl Fetches {
 
     /// Events of a group's fetches; told again and again until the group is forgotten here.
     pub(super) fn occurrences(&self, id: &GroupId) -> Vec<Occurrence> {
-        self.lock().get(id).map(|group| group.outbox.clone()).unwrap_or_default()
+        self.lock().get(id).map(|group| group.outbox.all().to_vec()).unwrap_or_default()
     }
 
     /// Ends what is under way for a group; afterwards nothing of it is written any more.
@@ -143,19 +144,12 @@ impl Group {
     fn fail(&mut self, now: Timestamp, volume: &str, target: &Utf8Path, reason: &str) {
         let fetch = self.fetches.entry(target.to_owned()).or_default();
         fetch.tries += 1;
-        fetch.retry_at = Some(retry_at(now, fetch.tries));
-        self.outbox.push(Occurrence {
+        fetch.retry_at = Some(retry_at(now, fetch.tries, (RETRY_BASE, RETRY_MAX)));
+        self.outbox.tell(Occurrence {
             container: None,
             at: now,
             reason: EventReason::FailedMount,
             message: format!("MountVolume.SetUp failed for volume \"{volume}\" : {reason}"),
         });
-        let surplus = self.outbox.len().saturating_sub(OUTBOX_MAX);
-        self.outbox.drain(..surplus);
     }
-}
-
-fn retry_at(now: Timestamp, tries: u32) -> Timestamp {
-    let pause = RETRY_BASE.saturating_mul(1 << tries.saturating_sub(1).min(8)).min(RETRY_MAX);
-    now.checked_add(pause).unwrap_or(now)
 }

@@ -24,14 +24,11 @@ use wharf_model::{
 };
 use wharf_shim::table::{Container, Table};
 
-use super::Hint;
+use super::{Hint, outbox::Outbox};
 use crate::{
     probe::{self, Answer, Subject},
     shims::Shims,
 };
-
-/// Untold events kept for one group.
-const OUTBOX_MAX: usize = 32;
 
 /// All probes of this daemon.
 #[derive(Clone, Debug)]
@@ -60,7 +57,7 @@ enum Kind {
 #[derive(Debug, Default)]
 struct Group {
     watches: HashMap<(ContainerName, Kind), Watch>,
-    outbox: Vec<Occurrence>,
+    outbox: Outbox,
 }
 
 /// A run: revision and number of the start.
@@ -119,7 +116,7 @@ impl Probes {
 
     /// Events of a group's probes; told again and again until the group is forgotten here.
     pub(super) fn occurrences(&self, id: &GroupId) -> Vec<Occurrence> {
-        self.lock().get(id).map(|group| group.outbox.clone()).unwrap_or_default()
+        self.lock().get(id).map(|group| group.outbox.all().to_vec()).unwrap_or_default()
     }
 
     /// Forgets a group.
@@ -216,7 +213,7 @@ impl Watcher {
         let mut is_news = false;
         if let Answer::Bad(reason) = answer {
             is_news = true;
-            group.tell(self.unhealthy(now, &reason));
+            group.outbox.tell(self.unhealthy(now, &reason));
         }
         let key = (self.subject.name.clone(), self.kind);
         let Some(watch) = group.watches.get_mut(&key).filter(|watch| watch.run == self.run) else {
@@ -245,14 +242,6 @@ impl Watcher {
             reason: EventReason::Unhealthy,
             message: format!("{kind} probe failed: {reason}"),
         }
-    }
-}
-
-impl Group {
-    fn tell(&mut self, occurrence: Occurrence) {
-        self.outbox.push(occurrence);
-        let surplus = self.outbox.len().saturating_sub(OUTBOX_MAX);
-        self.outbox.drain(..surplus);
     }
 }
 

@@ -22,13 +22,14 @@ use wharf_model::{
     spec::{GroupSpec, RegistryCredential},
 };
 
-use super::Hint;
+use super::{
+    Hint,
+    outbox::{Outbox, retry_at},
+};
 
 /// The first pause after a failed pull; doubles up to [`RETRY_MAX`], as the kubelet's.
 const RETRY_BASE: Duration = Duration::from_secs(10);
 const RETRY_MAX: Duration = Duration::from_mins(5);
-/// Untold events kept for one group.
-const OUTBOX_MAX: usize = 64;
 
 /// All pulls of this daemon.
 #[derive(Clone, Debug)]
@@ -43,7 +44,7 @@ pub(super) struct Pulls {
 #[derive(Debug, Default)]
 struct State {
     pulls: HashMap<String, Pull>,
-    outbox: HashMap<GroupId, Vec<Occurrence>>,
+    outbox: HashMap<GroupId, Outbox>,
 }
 
 #[derive(Debug)]
@@ -94,7 +95,9 @@ impl Pulls {
         let mut state = self.lock();
         let pulled = format!("Successfully pulled image \"{image}\"");
         let is_told = state.outbox.get(id).is_some_and(|told| {
-            told.iter().any(|o| o.container.as_ref() == Some(container) && o.message == pulled)
+            told.all()
+                .iter()
+                .any(|o| o.container.as_ref() == Some(container) && o.message == pulled)
         });
         if !is_told {
             let message = format!("Container image \"{image}\" already present on machine");
@@ -117,7 +120,7 @@ impl Pulls {
 
     /// Events of a group's pulls, and what else was told; told again and again until the group is forgotten here.
     pub(super) fn occurrences(&self, id: &GroupId) -> Vec<Occurrence> {
-        self.lock().outbox.get(id).cloned().unwrap_or_default()
+        self.lock().outbox.get(id).map(|told| told.all().to_vec()).unwrap_or_default()
     }
 
     /// Forgets a group.
@@ -144,7 +147,8 @@ impl Pulls {
             Err(error) => {
                 let message = format!("Failed to pull image \"{image}\": {}", chain(&error));
                 pull.tries += 1;
-                pull.failure = Some((message.clone(), retry_at(now, pull.tries)));
+                pull.failure =
+                    Some((message.clone(), retry_at(now, pull.tries, (RETRY_BASE, RETRY_MAX))));
                 tracing::warn!(%image, tries = pull.tries, error = chain(&error), "pull failed");
                 (EventReason::Failed, message)
             }
@@ -193,20 +197,15 @@ impl State {
         message: &str,
     ) {
         let outbox = self.outbox.entry(id.clone()).or_default();
-        outbox.extend(containers.iter().map(|container| Occurrence {
-            container: Some(container.clone()),
-            at,
-            reason,
-            message: message.to_owned(),
-        }));
-        let surplus = outbox.len().saturating_sub(OUTBOX_MAX);
-        outbox.drain(..surplus);
+        for container in containers {
+            outbox.tell(Occurrence {
+                container: Some(container.clone()),
+                at,
+                reason,
+                message: message.to_owned(),
+            });
+        }
     }
-}
-
-fn retry_at(now: Timestamp, tries: u32) -> Timestamp {
-    let pause = RETRY_BASE.saturating_mul(1 << tries.saturating_sub(1).min(8)).min(RETRY_MAX);
-    now.checked_add(pause).unwrap_or(now)
 }
 
 /// The credentials of a specification, as the image store takes them.

@@ -40,7 +40,7 @@ fn fill(value: &mut Value, parameter: &impl Fn(&str) -> Value) {
 fn the_secret_volume_template_gives_the_container_its_certificate() {
     let wharf = Daemon::start();
     let mut group = group(
-        include_str!("../quickstarts/aci-linuxcontainer-volume-secret.json"),
+        include_str!("../fixtures/quickstarts/aci-linuxcontainer-volume-secret/azuredeploy.json"),
         &[
             ("name", json!("secrets")),
             ("imageName", json!(TOOLS)),
@@ -64,7 +64,7 @@ fn the_secret_volume_template_gives_the_container_its_certificate() {
 fn the_empty_dir_template_shows_one_containers_log_to_the_other() {
     let wharf = Daemon::start();
     let mut group = group(
-        include_str!("../quickstarts/aci-linuxcontainer-volume-emptydir.json"),
+        include_str!("../fixtures/quickstarts/aci-linuxcontainer-volume-emptydir/azuredeploy.json"),
         &[
             ("containergroupname", json!("logs")),
             ("containername1", json!("web")),
@@ -91,7 +91,9 @@ fn the_empty_dir_template_shows_one_containers_log_to_the_other() {
 fn the_secure_variable_template_hides_the_value_from_all_but_the_container() {
     let wharf = Daemon::start();
     let mut group = group(
-        include_str!("../quickstarts/aci-linuxcontainer-secure-environmentvariables.json"),
+        include_str!(
+            "../fixtures/quickstarts/aci-linuxcontainer-secure-environmentvariables/azuredeploy.json"
+        ),
         &[
             ("containergroupname", json!("secure")),
             ("containername", json!("app")),

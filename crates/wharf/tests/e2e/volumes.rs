@@ -81,6 +81,31 @@ fn a_secret_is_in_memory_decoded_for_its_user_only_and_nowhere_else() {
 }
 
 #[test]
+fn a_changed_secret_restarts_those_that_mount_it_and_nobody_else() {
+    let wharf = Daemon::start();
+    let put = |secret: &str| {
+        let mount = mounts(&[("secrets", "/s")]);
+        let containers = [
+            with(script("reader", "cat /s/word; sleep 1000"), &mount),
+            script("other", "sleep 1000"),
+        ];
+        let volumes = json!([{ "name": "secrets", "secret": { "word": secret } }]);
+        wharf.create(&group("g", &containers, &json!({ "volumes": volumes })));
+    };
+    let says = |word: &str| {
+        wait_for(Duration::from_secs(20), || {
+            wharf.ok(&["logs", "g", "--container", "reader"]) == format!("{word}\n")
+        })
+    };
+    put("b25lCg==");
+    assert!(says("one"));
+    let started = wharf.view("g", 1)["currentState"]["startTime"].clone();
+    put("dHdvCg==");
+    assert!(says("two"), "{:#}", wharf.show("g"));
+    assert_eq!(wharf.view("g", 1)["currentState"]["startTime"], started);
+}
+
+#[test]
 fn what_is_wrong_with_a_volume_is_told_by_property() {
     let wharf = Daemon::start();
     for (volume, property) in [
