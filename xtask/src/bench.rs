@@ -6,6 +6,7 @@
 mod daemon;
 mod http;
 pub(crate) mod peers;
+mod sdk;
 
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,8 @@ use daemon::Daemon;
 
 /// Groups of the latency measurements.
 const SAMPLES: usize = 60;
+/// Groups that the Python SDK creates.
+const SDK_SAMPLES: usize = 20;
 /// Clients that create and delete at once.
 const CLIENTS: usize = 8;
 
@@ -34,6 +37,7 @@ pub(crate) fn run(groups: usize) -> Result<()> {
     let mut rows = Vec::new();
     daemon.warm_up()?;
     one_by_one(&daemon, &mut rows)?;
+    python_sdk(&daemon, &mut rows);
     many(&mut daemon, groups, &mut rows)?;
     let peers = peers::measure()?;
     print(&rows, &peers);
@@ -86,6 +90,18 @@ fn one_by_one(daemon: &Daemon, rows: &mut Vec<Row>) -> Result<()> {
     rows.push(row("PUT as the client sees it, group running", answered, "ms", ""));
     rows.push(row("DELETE → nothing left", deleted, "ms", "≤ 100"));
     Ok(())
+}
+
+/// The same through the SDK that people use, over HTTPS and with its own polling.
+#[expect(clippy::print_stderr, reason = "the table goes on without the row")]
+fn python_sdk(daemon: &Daemon, rows: &mut Vec<Row>) {
+    let what = format!(
+        "Python SDK begin_create_or_update().result(), cached image, median of {SDK_SAMPLES}"
+    );
+    match sdk::measure(daemon, SDK_SAMPLES) {
+        Ok((median, p95)) => rows.push(Row { what, median, p95, unit: "ms", budget: "≤ 400" }),
+        Err(error) => eprintln!("not measured: {what}: {error:#}"),
+    }
 }
 
 /// As many as asked for at once: throughput, memory, restart, and away again.

@@ -1,7 +1,8 @@
 //! The daemon that is measured.
 
 use std::{
-    path::PathBuf,
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -20,16 +21,19 @@ pub(super) struct Daemon {
     child: Child,
     dir: PathBuf,
     pub(super) socket: PathBuf,
-    subscription: String,
+    /// Where it answers HTTPS.
+    pub(super) address: SocketAddr,
+    pub(super) subscription: String,
 }
 
 impl Daemon {
     pub(super) fn start() -> Result<Self> {
         let dir = PathBuf::from(format!("/var/tmp/wharf-bench-{}", std::process::id()));
         std::fs::create_dir_all(&dir)?;
-        let child = spawn(&dir)?;
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let child = spawn(&dir, address)?;
         let socket = dir.join("r/wharf.sock");
-        let mut daemon = Self { child, dir, socket, subscription: String::new() };
+        let mut daemon = Self { child, dir, socket, address, subscription: String::new() };
         daemon.wait_until_ready()?;
         let list =
             http::request(&daemon.socket, "GET", "/subscriptions?api-version=2022-12-01", None)?;
@@ -91,6 +95,10 @@ impl Daemon {
         Ok(())
     }
 
+    pub(super) fn data_dir(&self) -> PathBuf {
+        self.dir.join("d")
+    }
+
     pub(super) fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -118,7 +126,7 @@ impl Daemon {
     pub(super) fn restart(&mut self) -> Result<()> {
         self.child.kill()?;
         self.child.wait()?;
-        self.child = spawn(&self.dir)?;
+        self.child = spawn(&self.dir, self.address)?;
         self.wait_until_ready()
     }
 
@@ -141,14 +149,15 @@ impl Daemon {
         ensure!(report["clean"] == true, "the doctor is not content: {report:#}");
         Command::new("kill").arg(self.child.id().to_string()).status()?;
         self.child.wait()?;
-        let status = command(&self.dir).arg("--uninstall").stderr(Stdio::null()).status()?;
+        let status =
+            command(&self.dir, self.address).arg("--uninstall").stderr(Stdio::null()).status()?;
         ensure!(status.success(), "uninstalling failed");
         std::fs::remove_dir_all(&self.dir)?;
         Ok(())
     }
 }
 
-fn command(dir: &std::path::Path) -> Command {
+fn command(dir: &Path, address: SocketAddr) -> Command {
     let mut command = Command::new(WHARF);
     command
         .arg("serve")
@@ -156,13 +165,20 @@ fn command(dir: &std::path::Path) -> Command {
         .arg(dir.join("d"))
         .arg("--run-dir")
         .arg(dir.join("r"))
-        .args(["--listen", "127.0.0.1:0", "--address-pool", "10.208.0.0/20", "--log", "warn"]);
+        .args([
+            "--listen",
+            &address.to_string(),
+            "--address-pool",
+            "10.208.0.0/20",
+            "--log",
+            "warn",
+        ]);
     command
 }
 
-fn spawn(dir: &std::path::Path) -> Result<Child> {
+fn spawn(dir: &Path, address: SocketAddr) -> Result<Child> {
     let log = std::fs::File::create(dir.join("log"))?;
-    command(dir)
+    command(dir, address)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log)

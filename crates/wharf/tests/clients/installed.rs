@@ -29,6 +29,11 @@ impl Installed {
         self.at("sdk/bin")
     }
 
+    /// The Azure CLI.
+    pub(crate) fn az(&self) -> Result<PathBuf, String> {
+        self.at("az/bin")
+    }
+
     /// The JavaScript SDK: a directory with `node_modules`.
     pub(crate) fn js(&self) -> Result<PathBuf, String> {
         self.at("js")

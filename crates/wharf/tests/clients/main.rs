@@ -1,5 +1,5 @@
 //! The clients that people have for Azure, unmodified, against the whole binary: the SDKs for
-//! Python and JavaScript, and schemathesis. `scripts/clients` installs them; a test whose client is
+//! Python and JavaScript, the Azure CLI, and schemathesis. `scripts/clients` installs them; a test whose client is
 //! not there is ignored and says why.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
@@ -7,6 +7,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod azure_cli;
 mod fuzz;
 mod installed;
 mod sdk;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let clients = Installed::find();
     let mut trials = sdk::trials(&clients);
+    trials.extend(azure_cli::trials(&clients));
     trials.extend(fuzz::trials(&clients));
     libtest_mimic::run(&arguments, trials).exit_code()
 }

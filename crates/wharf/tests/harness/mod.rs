@@ -145,13 +145,17 @@ impl Daemon {
         self.command(args).output().unwrap()
     }
 
+    /// Where client commands find it.
+    pub(crate) fn endpoint(&self) -> String {
+        format!("unix://{}", self.dir.join("r/wharf.sock").display())
+    }
+
     /// A client command to be run.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(WHARF);
-        let socket = self.dir.as_path().join("r/wharf.sock");
         command
             .args(args)
-            .env("WHARF_ENDPOINT", format!("unix://{}", socket.display()))
+            .env("WHARF_ENDPOINT", self.endpoint())
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
             .stdin(Stdio::null());
         command
