@@ -1,6 +1,7 @@
 //! The way in: listeners, path rewriting, authentication, headers, and the ARM envelope around
 //! every error.
 
+mod drain;
 mod error;
 mod headers;
 mod listen;

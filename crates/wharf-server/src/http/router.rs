@@ -12,7 +12,7 @@ use futures::FutureExt as _;
 use wharf_arm::resource_id::canonical_path;
 use wharf_model::{Error, ErrorKind};
 
-use super::{ApiError, headers, routes};
+use super::{ApiError, drain, headers, routes};
 use crate::{
     app::App,
     auth::Peer,
@@ -76,6 +76,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/readyz", get(health::readyz))
         .merge(protected)
         .layer(from_fn(catch_panics))
+        .layer(from_fn(drain::read_to_end))
         .layer(from_fn_with_state(app.clone(), headers::add))
         .with_state(app)
 }

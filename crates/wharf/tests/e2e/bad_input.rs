@@ -90,3 +90,18 @@ fn nobody_listens_is_told_apart_from_refusals() {
     assert_eq!(exit, 4);
     assert!(error.contains("hint:"), "{error}");
 }
+
+#[test]
+fn a_connection_outlives_a_body_that_nobody_wanted() {
+    let wharf = Daemon::start();
+    let body = wharf.dir().join("body");
+    std::fs::write(&body, vec![b'x'; 2 << 20]).unwrap();
+    let (socket, body) = (wharf.dir().join("r/wharf.sock"), format!("@{}", body.display()));
+    let mut curl = std::process::Command::new("curl");
+    curl.args(["-s", "-o", "/dev/null", "-w", "%{http_code} ", "-X", "PUT", "-H", "Expect:"]);
+    curl.args(["--data-binary", &body, "http://localhost/nothing", "--unix-socket"]).arg(&socket);
+    curl.args(["--next", "-s", "-o", "/dev/null", "-w", "%{http_code} %{num_connects}"]);
+    curl.arg("http://localhost/readyz").arg("--unix-socket").arg(&socket);
+    let told = crate::harness::text(&curl.output().unwrap().stdout);
+    assert_eq!(told, "404 200 0", "the second request needs no new connection");
+}
