@@ -113,6 +113,24 @@ fn the_published_templates_deploy_unchanged() {
     deployments.succeeds("udp", &udp);
     let group = deployments.group("udptest-udp1");
     assert_eq!(group["properties"]["ipAddress"]["ports"][0]["protocol"], "UDP");
+
+    let secret = az_body(
+        &quickstart("aci-linuxcontainer-volume-secret"),
+        &[
+            ("name", json!("sealed")),
+            ("imageName", json!(HELLO)),
+            ("dnsNameLabel", json!("sealed-label")),
+            ("sslCertificateData", json!("cGxhbnRlZC1jZXJ0aWZpY2F0ZQ==")),
+            ("sslCertificatePwd", json!("planted-password")),
+            ("memoryInGb", json!(1)),
+        ],
+    );
+    let ended = deployments.succeeds("sealed", &secret);
+    let fqdn = ended["properties"]["outputs"]["containerIPAddressFqdn"]["value"].as_str().unwrap();
+    assert!(fqdn.starts_with("sealed-label."), "{fqdn}");
+    let group = deployments.group("sealed");
+    assert_eq!(group["properties"]["volumes"][0]["secret"], json!({}));
+    assert!(!format!("{ended}{group}").contains("planted-password"));
     clear(&wharf, &deployments.home);
 }
 
