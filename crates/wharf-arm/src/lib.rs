@@ -11,6 +11,7 @@ pub mod filter;
 pub mod lenient;
 pub mod list;
 pub mod location;
+pub mod metrics;
 mod node;
 pub mod operation;
 pub mod profile;

@@ -7,7 +7,7 @@ use crate::{
     commands::{
         completion::CompletionArgs, create::CreateArgs, delete::DeleteArgs, export::ExportArgs,
         image::ImageArgs, list::ListArgs, logs::LogsArgs, show::ShowArgs, start::StartArgs,
-        stop::StopArgs,
+        stop::StopArgs, top::TopArgs,
     },
     endpoint,
     output::Format,
@@ -122,6 +122,8 @@ pub(crate) enum Command {
     Delete(DeleteArgs),
     /// Write a container group as YAML that `create --file` reads
     Export(ExportArgs),
+    /// Show what running containers use
+    Top(TopArgs),
     /// Manage the image store
     Image(ImageArgs),
     /// Check the host and everything that the daemon has made on it

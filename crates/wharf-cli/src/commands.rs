@@ -12,6 +12,7 @@ pub(crate) mod restart;
 pub(crate) mod show;
 pub(crate) mod start;
 pub(crate) mod stop;
+pub(crate) mod top;
 pub(crate) mod version;
 
 use std::process::ExitCode;
@@ -35,6 +36,7 @@ pub(crate) async fn run(
         Command::Delete(args) => delete::run(context, &args).await?,
         Command::Export(args) => export::run(context, &args).await?,
         Command::Image(args) => image::run(context, &args).await?,
+        Command::Top(args) => top::run(context, &args).await?,
         Command::Doctor => return doctor::run(context).await,
         Command::Version => version::run(context)?,
         Command::Completion(args) => completion::run(&args, whole)?,

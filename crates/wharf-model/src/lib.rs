@@ -12,6 +12,7 @@ pub mod error;
 pub mod event;
 pub mod group;
 pub mod ids;
+pub mod metrics;
 pub mod operation;
 pub mod plan;
 pub mod security;

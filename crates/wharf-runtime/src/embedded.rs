@@ -43,6 +43,7 @@ mod observe;
 mod outbox;
 mod probes;
 mod pulls;
+pub mod usage;
 
 /// Called with the id of a group that is worth another look.
 pub type HintFn = dyn Fn(&GroupId) + Send + Sync;

@@ -11,7 +11,7 @@ use wharf_model::{
 use wharf_runtime::embedded::Embedded;
 use wharf_store::{AcceptError, Accepted, Resource, Store, StoreError};
 
-use crate::{auth::Authenticator, controller::Controller, ids};
+use crate::{auth::Authenticator, controller::Controller, ids, metrics::Metrics};
 
 /// The parts of the daemon. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -21,6 +21,7 @@ pub(crate) struct App {
     pub(crate) images: ImageStore,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) auth: Authenticator,
+    pub(crate) metrics: Metrics,
     pub(crate) settings: Arc<Settings>,
 }
 

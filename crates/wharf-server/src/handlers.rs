@@ -6,6 +6,7 @@ pub(crate) mod doctor;
 pub(crate) mod health;
 pub(crate) mod images;
 pub(crate) mod locations;
+pub(crate) mod metrics;
 pub(crate) mod operations;
 pub(crate) mod profiles;
 pub(crate) mod providers;

@@ -12,6 +12,7 @@ mod handlers;
 mod host;
 mod http;
 mod ids;
+mod metrics;
 mod serve;
 mod tls;
 

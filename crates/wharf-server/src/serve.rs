@@ -33,6 +33,7 @@ use crate::{
     deployments, host,
     http::{self, Listeners},
     ids,
+    metrics::Metrics,
     tls::{self, TlsError},
 };
 
@@ -183,7 +184,7 @@ async fn run(config: Config) -> Result<(), ServeError> {
         Err(AcceptError::Store(error)) => return Err(error.into()),
         Err(AcceptError::Refused(error)) => tracing::error!(?error, "interrupted deployments"),
     }
-    let app = App { store, controller, images, clock, auth, settings };
+    let app = App { store, controller, images, clock, auth, metrics: Metrics::default(), settings };
     serve(&config, app, tls).await
 }
 
@@ -198,6 +199,8 @@ async fn serve(
         let (controller, stop) = (app.controller.clone(), stop.clone());
         tokio::spawn(async move { controller.run(stop).await })
     };
+    let (sampled, stopped) = (app.clone(), stop.clone());
+    tokio::spawn(async move { sampled.metrics.clone().run(sampled, stopped).await });
     let address = listeners.tcp.local_addr().unwrap_or(config.listen);
     tracing::info!(%address, socket = %socket(config), "ready");
     let serving = tokio::spawn(http::serve(listeners, http::router(app), stop.clone()));

@@ -7,6 +7,8 @@
 //! is born into its unified cgroup ([`make_unified`]), and a process with one thread moves itself
 //! by writing `0` to `tasks` in version 1 ([`enter_alone`]).
 
+mod usage;
+
 use std::{
     io::{self, BufRead},
     os::fd::OwnedFd,
@@ -15,6 +17,8 @@ use std::{
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
+
+pub use usage::{Usage, usage};
 
 /// A hierarchy and where it is mounted.
 #[derive(Clone, Debug, PartialEq, Eq)]

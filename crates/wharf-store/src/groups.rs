@@ -1,11 +1,11 @@
 //! Container groups: accepting requests, recording what was found, forgetting.
 
-use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use wharf_model::{
-    Error, Generation, GroupId, GroupKey, Name, OperationId, ResourceGroupKey,
+    ContainerName, Error, Generation, GroupId, GroupKey, Name, OperationId, ResourceGroupKey,
     backend::Desired,
     change::{Decision, Next},
     event::Occurrence,
@@ -138,6 +138,26 @@ impl Store {
             let rows = select.query_map([], |row| row.get::<_, String>(0)).map_err(&failed)?;
             let ids: Vec<String> = rows.collect::<Result<_, _>>().map_err(&failed)?;
             Ok(ids.iter().filter_map(|id| GroupId::parse(id)).collect())
+        })
+    }
+
+    /// The groups that should be running, each with the names of its containers.
+    pub fn container_names(&self) -> Result<Vec<(GroupId, Vec<ContainerName>)>, StoreError> {
+        self.read(|connection| {
+            let failed = sql("list containers");
+            let text = r#"SELECT id, revisions FROM groups WHERE power = '"Running"'"#;
+            let mut select = connection.prepare_cached(text).map_err(&failed)?;
+            let rows: Vec<(String, String)> = select
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+                .and_then(Iterator::collect)
+                .map_err(&failed)?;
+            let names = |(id, revisions): (String, String)| {
+                let id = GroupId::parse(&id)?;
+                Some(rows::from_json("revisions", &revisions).map(
+                    |all: BTreeMap<ContainerName, Generation>| (id, all.into_keys().collect()),
+                ))
+            };
+            rows.into_iter().filter_map(names).collect()
         })
     }
 

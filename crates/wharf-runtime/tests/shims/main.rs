@@ -11,6 +11,7 @@
     reason = "a test, though without the standard harness clippy cannot know"
 )]
 
+mod conformance;
 mod escapes;
 mod exec;
 mod fixture;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         survival::TESTS,
         exec::TESTS,
         escapes::TESTS,
+        conformance::TESTS,
     ];
     let chosen: VecDeque<Test> = all
         .concat()

@@ -31,7 +31,7 @@ pub(crate) struct GroupPath {
 }
 
 impl GroupPath {
-    fn key(&self, app: &App) -> Result<GroupKey, Error> {
+    pub(crate) fn key(&self, app: &App) -> Result<GroupKey, Error> {
         let resource_group = app.resource_group(&self.subscription, &self.resource_group)?;
         Ok(GroupKey { resource_group, name: Name::new(&self.group) })
     }

@@ -17,7 +17,7 @@ use crate::{
     app::App,
     auth::Peer,
     handlers::{
-        container_groups as groups, doctor, health, images, operations, resource_groups,
+        container_groups as groups, doctor, health, images, metrics, operations, resource_groups,
         subscriptions,
     },
 };
@@ -35,6 +35,11 @@ pub(crate) fn router(app: App) -> Router {
                 .put(groups::create_or_update::handle)
                 .patch(groups::update::handle)
                 .delete(groups::delete::handle),
+        )
+        .route(&in_group("providers/Microsoft.Insights/metrics"), get(metrics::list::handle))
+        .route(
+            &in_group("providers/Microsoft.Insights/metricDefinitions"),
+            get(metrics::definitions::handle),
         )
         .route(&in_group("start"), post(groups::start::handle))
         .route(&in_group("stop"), post(groups::stop::handle))
@@ -67,6 +72,8 @@ pub(crate) fn router(app: App) -> Router {
         .route("/wharf/v1/images/pull", post(images::pull::handle))
         .route("/wharf/v1/images/import", post(images::import::handle))
         .route("/wharf/v1/images/prune", post(images::prune::handle))
+        .route("/wharf/v1/usage", get(metrics::usage::handle))
+        .route("/metrics", get(metrics::prometheus::handle))
         .route("/wharf/v1/doctor", get(doctor::handle))
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(not_found)

@@ -130,3 +130,37 @@ fn a_healthy_group_keeps_answering_beside_bad_neighbours() {
     let is_clean = wait_for(Duration::from_secs(10), || wharf.run(&["doctor"]).status.success());
     assert!(is_clean, "{}", wharf.ok(&["doctor"]));
 }
+
+#[test]
+fn what_a_group_uses_is_told_to_azure_monitor_prometheus_and_top() {
+    let wharf = Daemon::start();
+    let work = "i=0; while [ $i -lt 300 ]; do head -c 100000 /dev/zero | wc -c >/dev/null; sleep 0.1; i=$((i+1)); done";
+    wharf.ok(&["create", "-f", &file(&wharf, "busy", "{}", work)]);
+    let id = wharf.show("busy")["id"].as_str().unwrap().to_owned();
+    let metrics = |rest: &str| -> serde_json::Value {
+        let path = format!("{id}/providers/microsoft.insights/{rest}api-version=2018-01-01");
+        serde_json::from_str(&wharf.http(&path)).unwrap()
+    };
+    let names = "CpuUsage,MemoryUsage,NetworkBytesReceivedPerSecond";
+    let is_sampled = wait_for(Duration::from_secs(30), || {
+        let found = metrics(&format!("metrics?metricnames={names}&aggregation=Average,Maximum&"));
+        let latest = |metric: usize| {
+            let data = found["value"][metric]["timeseries"][0]["data"].as_array().unwrap().clone();
+            data.iter().rev().find_map(|reading| reading["average"].as_f64())
+        };
+        latest(0).is_some_and(|cpu| cpu > 1.0) && latest(1).is_some_and(|memory| memory > 10_000.0)
+    });
+    assert!(is_sampled, "{:#}", metrics(&format!("metrics?metricnames={names}&")));
+    let split = metrics("metrics?metricnames=CpuUsage&$filter=containerName%20eq%20'*'&");
+    assert_eq!(split["value"][0]["timeseries"][0]["metadatavalues"][0]["value"], "c", "{split:#}");
+    assert_eq!(metrics("metrics?metricnames=Joy&")["error"]["code"], "BadRequest");
+    let definitions = metrics("metricDefinitions?");
+    assert_eq!(definitions["value"].as_array().unwrap().len(), 4);
+    let text = wharf.http("/metrics");
+    let label = "container_cpu_usage_seconds_total{resource_group=\"default\",group=\"busy\",container=\"c\"}";
+    assert!(text.contains(label) && text.ends_with("# EOF\n"), "{text}");
+    let top = wharf.ok(&["top"]);
+    assert!(top.starts_with("GROUP") && top.contains("busy"), "{top}");
+    let rows = wharf.ok(&["top", "-o", "tsv", "--query", "[].container"]);
+    assert_eq!(rows.trim(), "c");
+}
