@@ -4,6 +4,7 @@
 //! a client would. Peers that are not installed are left out and said so.
 
 mod daemon;
+mod exec;
 mod http;
 pub(crate) mod peers;
 mod sdk;
@@ -38,6 +39,7 @@ pub(crate) fn run(groups: usize) -> Result<()> {
     daemon.warm_up()?;
     one_by_one(&daemon, &mut rows)?;
     python_sdk(&daemon, &mut rows);
+    rows.push(row("exec of `true`, request → end", exec::measure(&daemon)?, "ms", "≤ 30"));
     many(&mut daemon, groups, &mut rows)?;
     let peers = peers::measure()?;
     print(&rows, &peers);

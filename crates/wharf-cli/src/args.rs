@@ -5,9 +5,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     commands::{
-        completion::CompletionArgs, create::CreateArgs, delete::DeleteArgs, export::ExportArgs,
-        image::ImageArgs, list::ListArgs, logs::LogsArgs, show::ShowArgs, start::StartArgs,
-        stop::StopArgs, top::TopArgs,
+        attach::AttachArgs, completion::CompletionArgs, create::CreateArgs, delete::DeleteArgs,
+        exec::ExecArgs, export::ExportArgs, image::ImageArgs, list::ListArgs, logs::LogsArgs,
+        show::ShowArgs, start::StartArgs, stop::StopArgs, top::TopArgs,
     },
     endpoint,
     output::Format,
@@ -27,6 +27,7 @@ Examples:
   wharf create -f group.yaml
   wharf list
   wharf logs -f hello
+  wharf exec -it hello -- sh
   wharf show hello -o json --query properties.ipAddress.ip
   wharf delete hello --yes"
 )]
@@ -111,6 +112,10 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Print the output of a container
     Logs(LogsArgs),
+    /// Run a command in a running container
+    Exec(ExecArgs),
+    /// Show what a container writes from now on
+    Attach(AttachArgs),
     /// Start a container group that is stopped or has ended
     Start(StartArgs),
     /// Stop a container group

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
+use wharf_arm::shell_words;
 
 use crate::{
     commands::create::{CreateArgs, IpAddress},
     error::CliError,
-    shell_words,
 };
 
 /// The document for a group with one container of the same name, as `az` makes it, with the

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use futures::{StreamExt as _, stream::BoxStream};
 use reqwest::{Certificate, Method, header};
 use serde_json::Value;
+use tokio_tungstenite::{WebSocketStream, tungstenite};
 use wharf_model::error::chain;
 
 use crate::{
@@ -25,6 +26,9 @@ pub(crate) struct Client {
     token: Option<String>,
     verbose: bool,
 }
+
+/// A WebSocket to the daemon.
+pub(crate) type Socket = WebSocketStream<reqwest::Upgraded>;
 
 /// A good answer.
 #[derive(Debug)]
@@ -119,6 +123,39 @@ impl Client {
                 Ok(line.map(|line| (line, (response, buffer, endpoint))))
             });
         Ok(lines.boxed())
+    }
+
+    /// A WebSocket at an address that the daemon gave out, by the way that leads to the daemon.
+    pub(crate) async fn web_socket(&self, uri: &str) -> Result<Socket, CliError> {
+        let key = tungstenite::handshake::client::generate_key();
+        let url = format!("{}{}", self.endpoint.base(), path_of(uri)?);
+        let request = self
+            .http
+            .get(url)
+            .header(header::CONNECTION, "Upgrade")
+            .header(header::UPGRADE, "websocket")
+            .header(header::SEC_WEBSOCKET_VERSION, "13")
+            .header(header::SEC_WEBSOCKET_KEY, &key)
+            .header(header::SEC_WEBSOCKET_PROTOCOL, wharf_arm::exec::PROTOCOL);
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        if response.status() != reqwest::StatusCode::SWITCHING_PROTOCOLS {
+            return Err(read_error(response).await);
+        }
+        let accepted = header_text(&response, header::SEC_WEBSOCKET_ACCEPT.as_str());
+        let protocol = header_text(&response, header::SEC_WEBSOCKET_PROTOCOL.as_str());
+        let expected = tungstenite::handshake::derive_accept_key(key.as_bytes());
+        if accepted != Some(expected) || protocol.as_deref() != Some(wharf_arm::exec::PROTOCOL) {
+            let message = format!("the daemon does not speak {}", wharf_arm::exec::PROTOCOL);
+            return Err(CliError::Internal(message));
+        }
+        let stream = response.upgrade().await.map_err(|error| self.unreachable(&error))?;
+        Ok(Socket::from_raw_socket(stream, tungstenite::protocol::Role::Client, None).await)
+    }
+
+    /// What to say when a connection ends that should not have.
+    pub(crate) fn lost(&self, reason: &str) -> CliError {
+        let (endpoint, reason) = (self.endpoint.to_string(), reason.to_owned());
+        CliError::Connection { endpoint, reason, hint: None }
     }
 
     async fn send(

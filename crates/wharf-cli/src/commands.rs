@@ -1,9 +1,11 @@
 //! One file per command: its arguments, which are its help text, and what it does.
 
+pub(crate) mod attach;
 pub(crate) mod completion;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod doctor;
+pub(crate) mod exec;
 pub(crate) mod export;
 pub(crate) mod image;
 pub(crate) mod list;
@@ -30,6 +32,8 @@ pub(crate) async fn run(
         Command::List(args) => list::run(context, &args).await?,
         Command::Show(args) => show::run(context, &args).await?,
         Command::Logs(args) => logs::run(context, &args).await?,
+        Command::Exec(args) => return exec::run(context, &args).await,
+        Command::Attach(args) => attach::run(context, &args).await?,
         Command::Start(args) => start::run(context, &args).await?,
         Command::Stop(args) => stop::run(context, &args).await?,
         Command::Restart(args) => restart::run(context, &args).await?,

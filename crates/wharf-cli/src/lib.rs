@@ -11,9 +11,10 @@ mod error;
 mod group;
 mod output;
 mod progress;
-mod shell_words;
+mod session;
 mod table;
 mod template;
+mod terminal;
 
 use std::{ffi::OsString, process::ExitCode};
 

@@ -66,6 +66,20 @@ pub(crate) fn text(text: &str) -> Result<(), CliError> {
     Ok(())
 }
 
+/// Writes what a container has written to stdout as it is.
+pub(crate) fn bytes(bytes: &[u8]) -> Result<(), CliError> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Writes what a container has written to its standard error to ours.
+pub(crate) fn error_bytes(bytes: &[u8]) {
+    // What cannot be shown changes nothing for the command.
+    drop(io::stderr().write_all(bytes));
+}
+
 /// Writes a message to stderr: for people, never data.
 pub(crate) fn note(message: &str) {
     // A message that cannot be shown changes nothing for the command.

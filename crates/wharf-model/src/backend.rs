@@ -87,6 +87,10 @@ pub struct LogQuery {
     pub tail: Option<usize>,
     /// Whether each line begins with its time (RFC 3339, nanoseconds).
     pub timestamps: bool,
+    /// Of the run before the latest one instead.
+    pub previous: bool,
+    /// Only as much as is kept of a container that has ended for good: 1000 lines, 16 KB.
+    pub is_short: bool,
 }
 
 /// Why an image is refused before a group is accepted (semantics.md §14, §23).
@@ -137,7 +141,8 @@ pub trait Backend: Send + Sync + 'static {
         credentials: &[RegistryCredential],
     ) -> impl Future<Output = Result<(), ImageRefusal>> + Send;
 
-    /// What a container has written in its latest run. `None`: it has not started yet.
+    /// What a container has written in its latest run or the one before. `None`: there is no such
+    /// run yet.
     fn logs(
         &self,
         id: &GroupId,

@@ -107,17 +107,22 @@ pub fn stop(group: &Group) -> Decision {
 /// POST restart: all containers anew, in place.
 pub fn restart(group: &Group) -> Result<Decision, Error> {
     if group.power == Power::Stopped {
-        return Err(Error::new(
-            ErrorKind::Conflict,
-            "ContainerGroupStopped",
-            format!(
-                "Container Group '{}' in resource group '{}' is stopped",
-                group.key.name, group.key.resource_group.name
-            ),
-        ));
+        return Err(stopped(group));
     }
     let revisions = all_revisions(&group.spec, group.generation.next());
     Ok(next(group, OperationKind::Restart, Power::Running, revisions))
+}
+
+/// What cannot be done with a stopped group.
+pub fn stopped(group: &Group) -> Error {
+    Error::new(
+        ErrorKind::Conflict,
+        "ContainerGroupStopped",
+        format!(
+            "Container Group '{}' in resource group '{}' is stopped",
+            group.key.name, group.key.resource_group.name
+        ),
+    )
 }
 
 /// DELETE: possible at any time.

@@ -26,12 +26,14 @@ use wharf_model::{
 use wharf_shim::{
     cgroup::{self, CgroupError},
     paths::Layout,
+    table::RunKey,
 };
 
 use crate::{
-    logs,
+    exec::{Command, ExecError, Session},
+    logs::{self, Follower},
     network::{Network, NetworkConfig, NetworkError},
-    shims::Shims,
+    shims::{Found, Shims},
 };
 
 mod disk;
@@ -169,6 +171,36 @@ impl Embedded {
         crate::cgroups::remove_root(&self.layout)
             .map(drop)
             .map_err(|source| failed(about(), source))
+    }
+
+    /// Begins a command in a container.
+    pub async fn exec(
+        &self,
+        id: &GroupId,
+        container: &ContainerName,
+        command: Command,
+    ) -> Result<Session, ExecError> {
+        self.shims.exec(id, container, command).await
+    }
+
+    /// What a container writes from now on; `None` if it does not run.
+    pub async fn follow(
+        &self,
+        id: &GroupId,
+        container: &ContainerName,
+    ) -> Result<Option<Follower>, BackendError> {
+        let about = || format!("follow the log of {container} in group {id}");
+        let found = self.shims.state(id).await.map_err(|source| failed(about(), source))?;
+        let Found::Alive(table) = found else { return Ok(None) };
+        let Some(known) = table.containers.get(container) else { return Ok(None) };
+        let Some(run) = known.runs.last().filter(|run| run.exit.is_none()) else {
+            return Ok(None);
+        };
+        let (revision, start) = (known.revision, run.start);
+        let path = self.layout.storage(id).log(container, revision.0, start);
+        let run = RunKey { name: container.clone(), revision, start };
+        let follower = Follower::from_now_on(self.shims.clone(), id.clone(), run, path).await;
+        follower.map(Some).map_err(|source| failed(about(), source))
     }
 
     fn pass(&self, desired: &Desired, plan: Plan, told: &mut Vec<Occurrence>, again: bool) -> Pass {

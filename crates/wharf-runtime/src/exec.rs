@@ -112,8 +112,21 @@ pub struct Session {
     pub output: Output,
     /// What it writes to standard error, if that is apart.
     pub errors: Option<Output>,
+    /// Its terminal, if it has one.
+    pub terminal: Option<Terminal>,
     /// The command itself.
     pub process: Process,
+}
+
+/// A command's terminal. When this, input and output are dropped, it hangs up.
+#[derive(Debug)]
+pub struct Terminal(OwnedFd);
+
+impl Terminal {
+    /// Sets its size; the command is told by a signal.
+    pub fn resize(&self, size: TerminalSize) -> io::Result<()> {
+        wharf_shim::resize_terminal(self.0.as_fd(), size)
+    }
 }
 
 /// The command of a session.
@@ -121,7 +134,6 @@ pub struct Session {
 pub struct Process {
     id: GroupId,
     signals: OwnedWriteHalf,
-    terminal: Option<OwnedFd>,
     end: AbortOnDropHandle<Result<End, ShimError>>,
 }
 
@@ -172,7 +184,7 @@ impl Shims {
             (Some(socket), _) => match wharf_shim::receive_terminal(&socket) {
                 Ok(master) => {
                     let (input, output) = streams::both_ways(&master).map_err(failed)?;
-                    (Some(input), output, None, Some(master))
+                    (Some(input), output, None, Some(Terminal(master)))
                 }
                 // It ended before it had a terminal.
                 Err(_) if early.is_some() => {
@@ -185,8 +197,8 @@ impl Shims {
             (None, None) => return Err(failed(io::ErrorKind::InvalidInput.into())),
         };
         let (signals, end) = watch(id, connection, early);
-        let process = Process { id: id.clone(), signals, terminal, end };
-        Ok(Session { input, output, errors, process })
+        let process = Process { id: id.clone(), signals, end };
+        Ok(Session { input, output, errors, terminal, process })
     }
 
     /// Runs a command without input to its end, and kills it if that takes too long. Keeps the
@@ -293,18 +305,6 @@ impl Process {
         let number = u8::try_from(signal as i32).unwrap_or_default();
         let sent = self.signals.write_all(&[number]).await;
         sent.map_err(|source| ShimError::Talk { id: self.id.clone(), source }.into())
-    }
-
-    /// Sets the size of the terminal; nothing without one.
-    pub fn resize(&self, size: TerminalSize) -> Result<(), ExecError> {
-        let Some(terminal) = &self.terminal else { return Ok(()) };
-        wharf_shim::resize_terminal(terminal.as_fd(), size)
-            .map_err(|source| ExecError::Streams { id: self.id.clone(), source })
-    }
-
-    /// Forgets the terminal: without another user of its master side it hangs up.
-    pub fn let_go_of_terminal(&mut self) {
-        self.terminal = None;
     }
 }
 

@@ -1,5 +1,7 @@
 //! Reading what containers wrote: the log files that shims keep, as one text.
 
+mod follow;
+
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -9,6 +11,12 @@ use wharf_shim::{
     cri::{Entry, PART_LIMIT, Stream},
     paths::Storage,
 };
+
+pub use follow::{Follower, Piece};
+
+/// How much of the log of a container that has ended for good is shown (semantics.md §3).
+const SHORT_LINES: usize = 1_000;
+const SHORT_BYTES: usize = 16 << 10;
 
 /// A log that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -21,14 +29,16 @@ pub struct LogError {
     pub source: io::Error,
 }
 
-/// What the container has written in its latest run; `None` if it has not been started yet.
-/// Blocks on file system calls.
+/// What the container has written in its latest run, or the one before; `None` if it has not been
+/// started that often. Blocks on file system calls.
 pub fn read_latest(
     storage: &Storage,
     container: &ContainerName,
     query: LogQuery,
 ) -> Result<Option<String>, LogError> {
-    runs(storage, container)?.last().map(|path| read(path, query)).transpose()
+    let paths = runs(storage, container)?;
+    let path = paths.iter().rev().nth(usize::from(query.previous));
+    path.map(|path| read(path, query)).transpose()
 }
 
 /// Removes the logs of all but the latest runs of a container.
@@ -88,8 +98,28 @@ pub fn read(path: &Utf8Path, query: LogQuery) -> Result<String, LogError> {
         content = line_end.map_or(&[], |end| &rest[end + 1..]);
     }
     let lines = join(content, query.timestamps);
-    let skip = query.tail.map_or(0, |tail| lines.len().saturating_sub(tail));
-    Ok(String::from_utf8_lossy(&lines[skip..].concat()).into_owned())
+    let tail = if query.is_short {
+        Some(query.tail.unwrap_or(SHORT_LINES).min(SHORT_LINES))
+    } else {
+        query.tail
+    };
+    let skip = tail.map_or(0, |tail| lines.len().saturating_sub(tail));
+    let lines = &lines[skip..];
+    let text = if query.is_short { last_bytes(lines, SHORT_BYTES) } else { lines.concat() };
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// The last lines that fit, or the end of the last one.
+fn last_bytes(lines: &[Vec<u8>], limit: usize) -> Vec<u8> {
+    let mut size = 0;
+    let fit = lines.iter().rev().take_while(|line| {
+        size += line.len();
+        size <= limit
+    });
+    match (fit.count(), lines.last()) {
+        (0, Some(last)) => last[last.len() - limit..].to_vec(),
+        (count, _) => lines[lines.len() - count..].concat(),
+    }
 }
 
 fn read_part(path: &Utf8Path) -> Result<Vec<u8>, LogError> {
@@ -144,7 +174,7 @@ garbage
     }
 
     fn query(tail: Option<usize>, timestamps: bool) -> LogQuery {
-        LogQuery { tail, timestamps }
+        LogQuery { tail, timestamps, ..LogQuery::default() }
     }
 
     #[test]
@@ -188,6 +218,22 @@ garbage
     }
 
     #[test]
+    fn of_a_container_that_has_ended_the_last_lines_are_shown() {
+        let line = |text: &str| format!("2026-01-02T03:04:05.000000001Z stdout F {text}\n");
+        let query = LogQuery { is_short: true, ..LogQuery::default() };
+        let (_dir, path) = written(&line("x").repeat(3_000));
+        assert_eq!(read(&path, query).unwrap(), "x\n".repeat(1_000));
+        let (_dir, path) = written(&line(&"x".repeat(99)).repeat(900));
+        assert_eq!(read(&path, query).unwrap().len(), 16_300);
+        let (_dir, path) = written(&line(&format!("a{}", "x".repeat(20_000))));
+        let text = read(&path, query).unwrap();
+        assert!(text.len() == 16 << 10 && text.ends_with("x\n"));
+        let query = LogQuery { tail: Some(2), ..query };
+        let (_dir, path) = written(&line("x").repeat(3_000));
+        assert_eq!(read(&path, query).unwrap(), "x\nx\n");
+    }
+
+    #[test]
     fn the_latest_run_is_found_by_number_and_the_rest_can_be_pruned() {
         let dir = tempfile::tempdir().unwrap();
         let storage = Storage(Utf8Path::from_path(dir.path()).unwrap().to_owned());
@@ -200,6 +246,9 @@ garbage
         }
         let latest = || read_latest(&storage, &name, LogQuery::default()).unwrap();
         assert_eq!(latest().as_deref(), Some("10-10\n"));
+        let query = LogQuery { previous: true, ..LogQuery::default() };
+        let previous = read_latest(&storage, &name, query).unwrap();
+        assert_eq!(previous.as_deref(), Some("10-9\n"));
         prune(&storage, &name, 2).unwrap();
         assert_eq!(runs(&storage, &name).unwrap().len(), 2);
         assert_eq!(latest().as_deref(), Some("10-10\n"));

@@ -11,7 +11,9 @@ use wharf_model::{
 use wharf_runtime::embedded::Embedded;
 use wharf_store::{AcceptError, Accepted, Resource, Store, StoreError};
 
-use crate::{auth::Authenticator, controller::Controller, ids, metrics::Metrics};
+use crate::{
+    auth::Authenticator, controller::Controller, ids, metrics::Metrics, sessions::Tickets,
+};
 
 /// The parts of the daemon. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -22,6 +24,7 @@ pub(crate) struct App {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) auth: Authenticator,
     pub(crate) metrics: Metrics,
+    pub(crate) tickets: Tickets,
     pub(crate) settings: Arc<Settings>,
 }
 

@@ -12,5 +12,6 @@ pub(crate) mod profiles;
 pub(crate) mod providers;
 pub(crate) mod resource_groups;
 pub(crate) mod resources;
+pub(crate) mod sessions;
 pub(crate) mod subnets;
 pub(crate) mod subscriptions;

@@ -14,6 +14,7 @@ mod http;
 mod ids;
 mod metrics;
 mod serve;
+mod sessions;
 mod tls;
 
 use std::{ffi::OsString, process::ExitCode};

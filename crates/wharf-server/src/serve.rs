@@ -34,6 +34,7 @@ use crate::{
     http::{self, Listeners},
     ids,
     metrics::Metrics,
+    sessions::Tickets,
     tls::{self, TlsError},
 };
 
@@ -184,7 +185,8 @@ async fn run(config: Config) -> Result<(), ServeError> {
         Err(AcceptError::Store(error)) => return Err(error.into()),
         Err(AcceptError::Refused(error)) => tracing::error!(?error, "interrupted deployments"),
     }
-    let app = App { store, controller, images, clock, auth, metrics: Metrics::default(), settings };
+    let (tickets, metrics) = (Tickets::new(Arc::clone(&clock)), Metrics::default());
+    let app = App { store, controller, images, clock, auth, metrics, tickets, settings };
     serve(&config, app, tls).await
 }
 

@@ -229,6 +229,13 @@ impl Engine {
         }
     }
 
+    /// Writes lines without an end to the logs if it is time.
+    pub(crate) fn write_begun_lines(&mut self) {
+        for slot in self.slots.values_mut().filter(|slot| slot.has_begun_line()) {
+            slot.write_begun_line(SystemClock.now());
+        }
+    }
+
     /// A container that is being started has something to say.
     pub(crate) fn report(&mut self, number: u32) {
         let Some(slot) = self.slots.get_mut(&number) else { return };

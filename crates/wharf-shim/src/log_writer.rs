@@ -3,7 +3,7 @@
 //! Never fails and never waits: what cannot be written is dropped and counted, and the log says so
 //! once there is room again.
 
-use std::{fs::File, io::Write};
+use std::{fs::File, io::Write, time::Duration};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
@@ -14,6 +14,10 @@ use crate::cri::{PART_LIMIT, PIECE_LIMIT, Stream, write_entry};
 /// that writes nothing but line ends does not make the shim grow.
 const PORTION: usize = 32 << 10;
 
+/// When a line has been without an end for so long, what there is of it is written: somebody may
+/// wait for it, at a prompt for example.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(200);
+
 /// The writing end of a log.
 #[derive(Debug)]
 pub(crate) struct LogWriter {
@@ -21,6 +25,7 @@ pub(crate) struct LogWriter {
     file: Option<File>,
     size: u64,
     begun: [Vec<u8>; 2],
+    begun_at: Timestamp,
     portion: Vec<u8>,
     dropped: u64,
     is_torn: bool,
@@ -34,6 +39,7 @@ impl LogWriter {
             file: None,
             size: 0,
             begun: [Vec::new(), Vec::new()],
+            begun_at: Timestamp::UNIX_EPOCH,
             portion: Vec::new(),
             dropped: 0,
             is_torn: false,
@@ -56,6 +62,9 @@ impl LogWriter {
                 self.entry(&time, stream, false, &rest[..room]);
                 rest = &rest[room..];
             } else {
+                if !self.has_begun() {
+                    self.begun_at = now;
+                }
                 self.begun[index(stream)].extend_from_slice(rest);
                 rest = &[];
             }
@@ -64,6 +73,19 @@ impl LogWriter {
             }
         }
         self.flush(&time);
+    }
+
+    /// Whether there is a line without an end.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.begun.iter().any(|text| !text.is_empty())
+    }
+
+    /// Writes lines without an end that have waited long enough.
+    pub(crate) fn write_begun(&mut self, now: Timestamp) {
+        if self.has_begun() && now.duration_since(self.begun_at).unsigned_abs() >= PATIENCE {
+            self.finish(Stream::Stdout, now);
+            self.finish(Stream::Stderr, now);
+        }
     }
 
     /// The stream is closed: a line without an end is written as it is.
@@ -192,6 +214,20 @@ mod tests {
         assert_eq!(entries(log.path.as_str()), expected);
         let content = std::fs::read_to_string(&log.path).unwrap();
         assert!(content.starts_with("1970-01-01T00:00:00.000000000Z stdout F one\n"), "{content}");
+    }
+
+    #[test]
+    fn a_line_that_stays_without_an_end_is_written_and_goes_on_later() {
+        let mut log = log();
+        let at = |millis| Timestamp::from_millisecond(millis).unwrap();
+        log.writer.feed(Stream::Stdout, b"name? ", at(1_000));
+        log.writer.write_begun(at(1_199));
+        assert_eq!(std::fs::metadata(&log.path).unwrap().len(), 0);
+        log.writer.write_begun(at(1_200));
+        assert!(!log.writer.has_begun());
+        log.writer.feed(Stream::Stdout, b"x\n", at(9_000));
+        let piece = |is_full, text: &str| (Stream::Stdout, is_full, text.to_owned());
+        assert_eq!(entries(log.path.as_str()), [piece(false, "name? "), piece(true, "x")]);
     }
 
     #[test]

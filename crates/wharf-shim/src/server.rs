@@ -24,6 +24,7 @@ use crate::{
     boot::Shim,
     cri::Stream,
     engine::{ClientId, Engine, Word},
+    log_writer::PATIENCE,
     protocol::{self, Operation, Reply, Request, VERSION},
     sys,
 };
@@ -101,6 +102,7 @@ impl Server {
                     Token::Signals => self.reap(),
                 }
             }
+            self.engine.write_begun_lines();
             self.deliver();
         }
         Ok(())
@@ -137,7 +139,13 @@ impl Server {
             tokens.push(token);
             fds.push(PollFd::new(fd, PollFlags::POLLIN));
         }
-        match poll(&mut fds, PollTimeout::NONE) {
+        let has_begun_line = self.engine.slots().any(|(_, slot)| slot.has_begun_line());
+        let limit = if has_begun_line {
+            PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::NONE)
+        } else {
+            PollTimeout::NONE
+        };
+        match poll(&mut fds, limit) {
             Ok(_) => {}
             Err(Errno::EINTR) => return Ok(Vec::new()),
             Err(error) => return Err(error.into()),

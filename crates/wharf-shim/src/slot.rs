@@ -118,6 +118,16 @@ impl Slot {
         }
     }
 
+    /// Whether something is to be written soon that is not a whole line.
+    pub(crate) fn has_begun_line(&self) -> bool {
+        self.log.has_begun()
+    }
+
+    /// Writes it if it is time.
+    pub(crate) fn write_begun_line(&mut self, now: Timestamp) {
+        self.log.write_begun(now);
+    }
+
     /// Takes what is left in the pipes; does not wait for whoever may still hold them.
     pub(crate) fn drain(&mut self, now: Timestamp) {
         for stream in [Stream::Stdout, Stream::Stderr] {

@@ -17,7 +17,8 @@ use crate::{
 Examples:
   wharf logs hello
   wharf logs -f hello --container sidecar --tail 20
-  wharf logs hello --timestamps")]
+  wharf logs hello --timestamps
+  wharf logs hello --previous")]
 pub(crate) struct LogsArgs {
     /// Name of the container group
     name: String,
@@ -33,16 +34,17 @@ pub(crate) struct LogsArgs {
     /// Print the time before each line
     #[arg(long)]
     timestamps: bool,
+    /// Print the output of the run before the latest one
+    #[arg(short, long, conflicts_with = "follow")]
+    previous: bool,
 }
 
 /// Prints what a container has written.
 pub(crate) async fn run(context: &Context, args: &LogsArgs) -> Result<(), CliError> {
-    let container = match &args.container {
-        Some(container) => container.clone(),
-        None => only_container(&context.group(&args.name).await?)?,
-    };
+    let container = container_of(context, &args.name, args.container.as_deref()).await?;
     let path = context.group_path(&args.name).await?;
-    let log = Log { context, path: format!("{path}/containers/{}/logs", escape(&container)) };
+    let path = format!("{path}/containers/{}/logs", escape(&container));
+    let log = Log { context, path, previous: args.previous };
     if args.follow {
         return follow::run(&log, args, &container).await;
     }
@@ -51,6 +53,18 @@ pub(crate) async fn run(context: &Context, args: &LogsArgs) -> Result<(), CliErr
         return output::text(&text);
     }
     context.output.document(&serde_json::json!({ "content": text }))
+}
+
+/// The container that was named, or the only one.
+pub(crate) async fn container_of(
+    context: &Context,
+    group: &str,
+    named: Option<&str>,
+) -> Result<String, CliError> {
+    match named {
+        Some(container) => Ok(container.to_owned()),
+        None => only_container(&context.group(group).await?),
+    }
 }
 
 fn only_container(group: &Value) -> Result<String, CliError> {
@@ -68,13 +82,15 @@ fn only_container(group: &Value) -> Result<String, CliError> {
 struct Log<'a> {
     context: &'a Context,
     path: String,
+    previous: bool,
 }
 
 impl Log<'_> {
     async fn read(&self, tail: Option<u32>, timestamps: bool) -> Result<String, CliError> {
         let tail = tail.map(|tail| format!("&tail={tail}")).unwrap_or_default();
         let timestamps = if timestamps { "&timestamps=true" } else { "" };
-        let path = format!("{}{tail}{timestamps}", versioned(&self.path));
+        let previous = if self.previous { "&previous=true" } else { "" };
+        let path = format!("{}{tail}{timestamps}{previous}", versioned(&self.path));
         let document = self.context.client().await?.get(&path).await?;
         Ok(group::text(&document, "/content").unwrap_or_default().to_owned())
     }

@@ -148,7 +148,8 @@ fn a_terminal_has_a_size_and_signals() {
     let mut session = begin(&group, TERMINAL, script);
     let seen = expect(&group, &mut session, "ready");
     assert!(seen.contains("33 77") && seen.contains("/dev/pts/0"), "{seen}");
-    session.process.resize(TerminalSize { rows: 12, cols: 34 }).unwrap();
+    let terminal = session.terminal.as_ref().unwrap();
+    terminal.resize(TerminalSize { rows: 12, cols: 34 }).unwrap();
     expect(&group, &mut session, "12 34");
     let mut write = |bytes: &[u8]| {
         let input = session.input.as_mut().unwrap();
@@ -166,7 +167,7 @@ fn a_terminal_has_a_size_and_signals() {
 fn bytes_survive_in_both_directions() {
     let (group, _) = running();
     let session = begin(&group, PIPES, "cat");
-    let Session { input, mut output, errors: _errors, process } = session;
+    let Session { input, mut output, errors: _errors, process, .. } = session;
     let sent: Vec<u8> = (0..=255_u8).cycle().take(8 << 20).collect();
     let received = group.runtime.block_on(async {
         let mut input = input.unwrap();

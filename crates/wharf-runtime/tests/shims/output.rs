@@ -11,6 +11,8 @@ crate::tests![
     a_flood_is_rotated_and_its_end_is_there,
     a_closed_pipe_does_not_disturb,
     a_line_without_an_end_is_kept,
+    a_line_without_an_end_can_be_read_while_the_container_waits,
+    a_fast_writer_is_slowed_down_and_its_end_is_whole,
 ];
 
 fn both_streams_are_kept_in_order() {
@@ -20,7 +22,7 @@ fn both_streams_are_kept_in_order() {
     group.exit(&job.name);
     assert_eq!(group.log(&job.name), "one\ntwo\nthree\n");
     let storage = group.layout.storage(&group.id);
-    let query = LogQuery { tail: Some(2), timestamps: true };
+    let query = LogQuery { tail: Some(2), timestamps: true, ..LogQuery::default() };
     let text = logs::read_latest(&storage, &job.name, query).unwrap().unwrap();
     let times: Vec<&str> = text.lines().map(|line| line.split_once(' ').unwrap().0).collect();
     assert_eq!(times.len(), 2);
@@ -65,5 +67,43 @@ fn a_closed_pipe_does_not_disturb() {
 fn a_line_without_an_end_is_kept() {
     let group = Group::new();
     assert_eq!(group.run("printf 'a\\nb'").1, "a\nb");
+    group.finish();
+}
+
+fn a_line_without_an_end_can_be_read_while_the_container_waits() {
+    let group = Group::new();
+    let job = shell("job", "printf 'a\\nname? '; sleep 1000");
+    group.start(&job);
+    group.log_has(&job.name, "a\nname? ");
+    group.finish();
+}
+
+/// 64 MB as fast as it goes: what is kept is the end of it without a gap, and the shim answers
+/// all the while.
+fn a_fast_writer_is_slowed_down_and_its_end_is_whole() {
+    let group = Group::new();
+    let job = shell(
+        "job",
+        "awk 'BEGIN { for (i = 1; i <= 1000000; i++) \
+        printf \"%08d %055d\\n\", i, 0 }'",
+    );
+    group.start(&job);
+    let mut looks = 0;
+    let mut slowest = std::time::Duration::ZERO;
+    loop {
+        let begin = std::time::Instant::now();
+        let table = group.table();
+        slowest = slowest.max(begin.elapsed());
+        looks += 1;
+        if table.containers[&job.name].runs.last().unwrap().exit.is_some() {
+            break;
+        }
+    }
+    let log = group.log(&job.name);
+    let numbers: Vec<u32> = log.lines().map(|line| line[..8].parse().unwrap()).collect();
+    assert_eq!(numbers.last(), Some(&1_000_000));
+    assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "a line is missing");
+    assert!(numbers.len() > 30_000, "{}", numbers.len());
+    println!("while 64 MB were written: {looks} answers, the slowest in {slowest:?}");
     group.finish();
 }

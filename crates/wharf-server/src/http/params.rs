@@ -56,6 +56,13 @@ impl<S: Sync> FromRequestParts<S> for ResourcesVersion {
 #[derive(Clone, Debug)]
 pub(crate) struct Base(pub(crate) String);
 
+impl Base {
+    /// The same for WebSockets.
+    pub(crate) fn web_socket(&self) -> String {
+        self.0.replacen("http", "ws", 1)
+    }
+}
+
 impl<S: Sync> FromRequestParts<S> for Base {
     type Rejection = ApiError;
 

@@ -18,7 +18,7 @@ use crate::{
     auth::Peer,
     handlers::{
         container_groups as groups, doctor, health, images, metrics, operations, resource_groups,
-        subscriptions,
+        sessions, subscriptions,
     },
 };
 
@@ -45,6 +45,8 @@ pub(crate) fn router(app: App) -> Router {
         .route(&in_group("stop"), post(groups::stop::handle))
         .route(&in_group("restart"), post(groups::restart::handle))
         .route(&in_group("containers/{container}/logs"), get(groups::logs::handle))
+        .route(&in_group("containers/{container}/exec"), post(groups::exec::handle))
+        .route(&in_group("containers/{container}/attach"), post(groups::attach::handle))
         .route(
             "/subscriptions/{subscription}/resourceGroups/{resource_group}/providers/\
              Microsoft.ContainerInstance/containerGroups",
@@ -81,6 +83,9 @@ pub(crate) fn router(app: App) -> Router {
     Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
+        // Whoever comes here has the password of the one session at that address.
+        .route("/exec/{session}", get(sessions::open::handle))
+        .route("/attach/{session}", get(sessions::open::handle))
         .merge(protected)
         .layer(from_fn(catch_panics))
         .layer(from_fn(drain::read_to_end))

@@ -11,6 +11,7 @@ mod bad_input;
 mod deployments;
 mod environment;
 mod examples;
+mod exec;
 mod images;
 mod init_containers;
 mod lifecycle;

@@ -8,28 +8,24 @@ use axum::{
 use serde::Deserialize;
 use serde_json::json;
 use wharf_model::{
-    ContainerName, Error, GroupKey, Name,
+    ContainerName, Error,
     backend::{Backend as _, LogQuery},
     error::chain,
+    group::{Group, Power},
 };
 
+use super::ContainerPath;
 use crate::{
     app::App,
     http::{ApiResult, Version},
 };
 
 #[derive(Debug, Deserialize)]
-pub(crate) struct ContainerPath {
-    subscription: String,
-    resource_group: String,
-    group: String,
-    container: String,
-}
-
-#[derive(Debug, Deserialize)]
 pub(crate) struct Params {
     tail: Option<String>,
     timestamps: Option<String>,
+    /// Not of Azure: the log of the run before.
+    previous: Option<String>,
 }
 
 impl Params {
@@ -43,12 +39,17 @@ impl Params {
             .as_deref()
             .filter(|text| !text.is_empty())
             .map(|text| text.parse().map_err(|_| invalid("tail", text, "a number of lines")));
-        let timestamps = match self.timestamps.as_deref().unwrap_or("false") {
-            text if text.eq_ignore_ascii_case("true") => true,
-            text if text.eq_ignore_ascii_case("false") || text.is_empty() => false,
-            text => return Err(invalid("timestamps", text, "'true' or 'false'")),
+        let flag = |name: &str, text: &Option<String>| match text.as_deref().unwrap_or("false") {
+            text if text.eq_ignore_ascii_case("true") => Ok(true),
+            text if text.eq_ignore_ascii_case("false") || text.is_empty() => Ok(false),
+            text => Err(invalid(name, text, "'true' or 'false'")),
         };
-        Ok(LogQuery { tail: tail.transpose()?, timestamps })
+        Ok(LogQuery {
+            tail: tail.transpose()?,
+            timestamps: flag("timestamps", &self.timestamps)?,
+            previous: flag("previous", &self.previous)?,
+            is_short: false,
+        })
     }
 }
 
@@ -58,21 +59,22 @@ pub(crate) async fn handle(
     Version(_): Version,
     Query(params): Query<Params>,
 ) -> ApiResult<Response> {
-    let resource_group = app.resource_group(&path.subscription, &path.resource_group)?;
-    let key = GroupKey { resource_group, name: Name::new(&path.group) };
     let query = params.query()?;
-    let group = app.group(&key).await?;
-    let not_found = || wharf_arm::error::container_not_found(&path.container, &key);
-    let name = ContainerName::parse(&path.container.to_ascii_lowercase()).ok_or_else(not_found)?;
-    if group.spec.container(&name).is_none() {
-        return Err(not_found().into());
-    }
+    let (group, name) = path.find(&app).await?;
+    let query = LogQuery { is_short: !is_live(&group, &name), ..query };
     let content = app
         .controller
         .backend()
         .logs(&group.id, &name, query)
         .await
         .map_err(|error| Error::internal(chain(&error)))?
-        .ok_or_else(|| wharf_arm::error::log_not_available(&path.container, &key))?;
+        .ok_or_else(|| wharf_arm::error::log_not_available(&path.container, &group.key))?;
     Ok(Json(json!({ "content": content })).into_response())
+}
+
+/// Whether the container runs or will run again. Azure keeps less of the others' logs (§3).
+fn is_live(group: &Group, name: &ContainerName) -> bool {
+    let status = group.status.containers.get(name);
+    group.power == Power::Running
+        && status.is_some_and(|status| status.is_running() || status.waiting.is_some())
 }

@@ -1,9 +1,9 @@
 //! Splits a command line into words exactly as `az` does (Python's `shlex.split`), so that the same
-//! `--command-line` gives the same `command` array. Crates of this name follow the shell instead:
+//! `--command-line` gives the same `command` array, and an exec the same words. Crates of this name follow the shell instead:
 //! they know comments and other escapes inside double quotes.
 
 /// The words, or `None` when a quote or an escape is left open.
-pub(crate) fn split(text: &str) -> Option<Vec<String>> {
+pub fn split(text: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut chars = text.chars();
