@@ -4,6 +4,10 @@ use wharf_model::{Error, ErrorKind};
 
 /// Versions of `Microsoft.ContainerInstance` that are understood, oldest first.
 pub const CONTAINER_INSTANCE: &[&str] = &[
+    "2018-02-01-preview",
+    "2018-04-01",
+    "2018-06-01",
+    "2018-09-01",
     "2018-10-01",
     "2019-12-01",
     "2020-11-01",
@@ -53,11 +57,6 @@ impl ApiVersion {
     /// As text.
     pub fn as_str(self) -> &'static str {
         self.0
-    }
-
-    /// Init containers and SKU exist since 2019-12-01.
-    pub(crate) fn has_init_containers(self) -> bool {
-        self.0 >= "2019-12-01"
     }
 
     /// The live service tells the provisioning timeout since about 2023.

@@ -7,19 +7,25 @@
 //!
 //! | property | treatment |
 //! |---|---|
-//! | `diagnostics`, `encryptionProperties`, `zones`, `configMap`, `extensions` | echoed, secrets dropped |
-//! | `identity`, `azureFile` volumes, `subnetIds`, private addresses, `gpu`, SKU, priority, profiles, Windows | refused |
+//! | `diagnostics`, `encryptionProperties`, `zones`, `priority`, `configMap`, `extensions` | echoed, secrets dropped |
+//! | `identity`, `azureFile` volumes, `subnetIds`, private addresses, `gpu`, SKUs but Standard, profiles, Windows | refused |
 //! | `provisioningState`, `instanceView`, `id`, `ip`, `fqdn` and all unknown names | ignored |
 
 mod containers;
+mod credentials;
+mod dns;
+mod echoed;
 mod exposure;
 mod git_repo_volume;
 mod parse;
+mod placement;
 mod probes;
 mod render;
+mod resources;
 mod secret_volume;
 mod security;
 mod states;
+mod versions;
 mod volumes;
 
 pub use parse::{parse, parse_patch};

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use wharf_model::{ContainerName, Error, ErrorKind, GroupKey, Name, ResourceKey};
 
-use crate::{ApiVersion, api_version, container_group, node::Node, resource_id};
+use crate::{ApiVersion, api_version, container_group, node::Node, resource_group, resource_id};
 
 mod making;
 
@@ -65,7 +65,9 @@ pub fn parse(body: &Value, key: &ResourceKey, version: ApiVersion) -> Result<Par
     if let Some(zones) = root.get("zones") {
         kept["zones"] = zones.value.clone();
     }
-    let (location, tags) = (proposal.location, proposal.tags);
+    let location = proposal.location;
+    let tags = root.get("tags").map(|node| resource_group::tags(&node)).transpose()?;
+    let tags = tags.unwrap_or_else(|| "{}".to_owned());
     Ok(Parsed { location, tags, document, body: kept })
 }
 

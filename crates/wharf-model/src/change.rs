@@ -60,7 +60,11 @@ pub struct Proposal {
 /// group of that name (one that is being deleted does not count).
 pub fn put(current: Option<&Group>, proposal: Proposal) -> Result<Decision, Error> {
     let generation = current.map_or_else(Generation::default, |group| group.generation).next();
-    let spec = Arc::new(proposal.spec);
+    let mut spec = proposal.spec;
+    if let Some(group) = current {
+        keep_dns_name(group, &mut spec);
+    }
+    let spec = Arc::new(spec);
     let (kind, revisions) = match current {
         Some(group) if is_live(group) => {
             check_settled(group)?;
@@ -109,6 +113,7 @@ pub fn restart(group: &Group) -> Result<Decision, Error> {
     if group.power == Power::Stopped {
         return Err(stopped(group));
     }
+    check_settled(group)?;
     let revisions = all_revisions(&group.spec, group.generation.next());
     Ok(next(group, OperationKind::Restart, Power::Running, revisions))
 }
@@ -128,6 +133,15 @@ pub fn stopped(group: &Group) -> Error {
 /// DELETE: possible at any time.
 pub fn delete(group: &Group) -> Decision {
     next(group, OperationKind::Delete, Power::Deleted, group.revisions.clone())
+}
+
+/// A group keeps its DNS name as long as its label and scope stay: the second label may be random.
+fn keep_dns_name(group: &Group, spec: &mut GroupSpec) {
+    if let (Some(old), Some(new)) = (&group.spec.ip_address, &mut spec.ip_address)
+        && (&old.dns_name_label, old.dns_label_scope) == (&new.dns_name_label, new.dns_label_scope)
+    {
+        new.dns_label_hash.clone_from(&old.dns_label_hash);
+    }
 }
 
 fn next(
@@ -209,16 +223,23 @@ fn changed_revisions(
         return revisions;
     }
     for container in spec.all_containers() {
-        let is_same = group.spec.container(&container.name) == Some(container)
-            && container.volume_mounts.iter().all(|mount| {
-                let find = |s: &GroupSpec| s.volumes.iter().find(|v| v.name == mount.name).cloned();
-                find(&group.spec) == find(spec)
-            });
+        let is_same =
+            group.spec.container(&container.name).is_some_and(|old| runs_the_same(old, container))
+                && container.volume_mounts.iter().all(|mount| {
+                    let find =
+                        |s: &GroupSpec| s.volumes.iter().find(|v| v.name == mount.name).cloned();
+                    find(&group.spec) == find(spec)
+                });
         if let (true, Some(old)) = (is_same, group.revisions.get(&container.name)) {
             revisions.insert(container.name.clone(), *old);
         }
     }
     revisions
+}
+
+/// Whether a container need not be restarted: declaring a port changes nothing inside it.
+fn runs_the_same(old: &ContainerSpec, new: &ContainerSpec) -> bool {
+    old == &ContainerSpec { ports: old.ports.clone(), ..new.clone() }
 }
 
 #[cfg(test)]
@@ -228,7 +249,10 @@ mod tests {
     use super::*;
     use crate::{
         GroupId, GroupKey, Name, ResourceGroupKey,
-        spec::{Amount, OsType, Resources, RestartPolicy},
+        spec::{
+            Amount, DnsLabelScope, IpAddressKind, IpAddressSpec, OsType, Port, Protocol, Resources,
+            RestartPolicy,
+        },
         status::GroupStatus,
     };
 
@@ -318,6 +342,36 @@ mod tests {
     }
 
     #[test]
+    fn opening_a_port_restarts_nothing() {
+        let group = running(vec![container("a", "img", 500)]);
+        let mut open = container("a", "img", 500);
+        open.ports.push(Port { port: 80, protocol: Protocol::Tcp });
+        let next = written(put(Some(&group), proposal(vec![open])));
+        assert_eq!((next.kind, revisions(&next)), (OperationKind::Update, vec![1]));
+    }
+
+    #[test]
+    fn a_random_second_label_stays_while_label_and_scope_do() {
+        let address = |label: &str, hash: &str| IpAddressSpec {
+            kind: IpAddressKind::Public,
+            ports: vec![],
+            dns_name_label: Some(label.to_owned()),
+            dns_label_scope: DnsLabelScope::Noreuse,
+            dns_label_hash: Some(hash.to_owned()),
+        };
+        let asks = |address: IpAddressSpec| {
+            let mut proposal = proposal(vec![container("a", "img", 500)]);
+            proposal.spec.ip_address = Some(address);
+            proposal
+        };
+        let mut group = running(vec![container("a", "img", 500)]);
+        group.spec = Arc::new(asks(address("hello", "old")).spec);
+        assert!(matches!(put(Some(&group), asks(address("hello", "new"))), Ok(Decision::Keep)));
+        let moved = written(put(Some(&group), asks(address("other", "new"))));
+        assert_eq!(moved.spec.ip_address.as_ref().unwrap().dns_name("l").unwrap(), "other.new.l");
+    }
+
+    #[test]
     fn sizes_cannot_change_in_place_but_can_after_the_end() {
         let mut group = running(vec![container("a", "img", 500)]);
         let bigger = || proposal(vec![container("a", "img", 1000)]);
@@ -334,6 +388,7 @@ mod tests {
         group.is_settled = false;
         let refused = put(Some(&group), proposal(vec![container("a", "img:2", 500)]));
         assert_eq!(refused.unwrap_err().code, "ContainerGroupTransitioning");
+        assert_eq!(restart(&group).unwrap_err().code, "ContainerGroupTransitioning");
         assert_eq!(written(Ok(delete(&group))).power, Power::Deleted);
         assert_eq!(written(Ok(stop(&group))).power, Power::Stopped);
     }

@@ -197,6 +197,41 @@ pub struct IpAddressSpec {
     pub ports: Vec<Port>,
     /// The first label of its DNS name.
     pub dns_name_label: Option<String>,
+    /// Who may take the label once it is free.
+    #[serde(default)]
+    pub dns_label_scope: DnsLabelScope,
+    /// The second label, made from the scope; `None` when the label is [`DnsLabelScope::Unsecure`].
+    #[serde(default)]
+    pub dns_label_hash: Option<String>,
+}
+
+impl IpAddressSpec {
+    /// The group's DNS name but for the installation's suffix, such as `web.westus` or
+    /// `web.q3wkfgdn5n.westus`; no two groups of an installation have one.
+    pub fn dns_name(&self, location: &str) -> Option<String> {
+        let label = self.dns_name_label.as_ref()?;
+        Some(match &self.dns_label_hash {
+            None => format!("{label}.{location}"),
+            Some(hash) => format!("{label}.{hash}.{location}"),
+        })
+    }
+}
+
+/// Who may take a DNS label once its group has gone (semantics.md §12.2): what the second label of
+/// the name is made from, so that others never get the same name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DnsLabelScope {
+    /// Anyone: the name has no second label.
+    #[default]
+    Unsecure,
+    /// Groups of the same tenant.
+    TenantReuse,
+    /// Groups of the same subscription.
+    SubscriptionReuse,
+    /// Groups of the same resource group.
+    ResourceGroupReuse,
+    /// Nobody.
+    Noreuse,
 }
 
 /// Which pool an address comes from.

@@ -8,6 +8,7 @@ mod auth;
 mod config;
 mod controller;
 mod deployments;
+mod dns_label;
 mod handlers;
 mod host;
 mod http;

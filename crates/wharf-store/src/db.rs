@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_resources.sql"),
     include_str!("migrations/0040_reservations.sql"),
+    include_str!("migrations/0050_dns_names.sql"),
 ];
 
 /// How to open a store.

@@ -15,7 +15,7 @@ use wharf_model::{
 };
 
 use crate::{
-    AcceptError, SealKey, Store, StoreConfig, StoreError, addresses, error::sql, events,
+    AcceptError, SealKey, Store, StoreConfig, StoreError, addresses, dns_names, error::sql, events,
     operations, reservations, resource_groups, rows,
 };
 
@@ -295,6 +295,7 @@ pub(crate) fn write(
     if next.power != Power::Deleted {
         addresses::allocate(tx, config.pool, id)?;
     }
+    dns_names::assign(tx, id, next)?;
     if next.power == Power::Running {
         let wanted = (&*next.spec, next.location.as_str());
         reservations::reserve(tx, &config.capacity, id, wanted)?;

@@ -5,6 +5,7 @@
 
 mod addresses;
 mod db;
+mod dns_names;
 mod error;
 mod events;
 mod groups;

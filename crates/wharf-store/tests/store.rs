@@ -13,7 +13,10 @@ use wharf_model::{
     change::{self, Proposal},
     event::{EventReason, Occurrence},
     operation::OperationState,
-    spec::{Amount, ContainerSpec, EnvVar, GroupSpec, OsType, Resources, RestartPolicy},
+    spec::{
+        Amount, ContainerSpec, DnsLabelScope, EnvVar, GroupSpec, IpAddressKind, IpAddressSpec,
+        OsType, Resources, RestartPolicy,
+    },
     status::{ContainerStatus, GroupState, GroupStatus},
 };
 use wharf_store::{AcceptError, Accepted, Filter, NewIds, SealKey, Store, StoreConfig};
@@ -348,7 +351,52 @@ fn what_groups_reserve_is_added_up_and_comes_back_when_they_are_at_an_end() {
     // A host that has shrunk refuses nothing to those who are there.
     let host = Total { cpu_millis: 10, ..host };
     let small = Capacity { host, ..capacity };
+    let two = store.group(&key("two")).unwrap().unwrap();
+    let running = status(GroupState::Running);
+    store.record(second(5), &two.id, two.generation, (&running, true), &[]).unwrap();
     let store = open_with(path(&dir), "boot-1", "10.9.0.0/24", small);
     let restart = store.accept(second(6), &key("two"), ids(), |g| change::restart(g.unwrap()));
     assert_eq!(code(restart), None);
+}
+
+/// Accepts a group with something changed in its proposal.
+fn put(
+    store: &Store,
+    name: &str,
+    change: impl FnOnce(&mut Proposal),
+) -> Result<Accepted, &'static str> {
+    let mut proposal = proposal();
+    change(&mut proposal);
+    let decide = |current: Option<&_>| change::put(current, proposal);
+    store.accept(second(1), &key(name), ids(), decide).map_err(|error| match error {
+        AcceptError::Refused(error) => error.code,
+        AcceptError::Store(error) => panic!("{error}"),
+    })
+}
+
+#[test]
+fn a_dns_name_has_one_group_until_that_is_deleted() {
+    let Fixture { dir: _dir, store } = Fixture::new();
+    let label = |hash: Option<&str>| {
+        let address = IpAddressSpec {
+            kind: IpAddressKind::Public,
+            ports: vec![],
+            dns_name_label: Some("hello".to_owned()),
+            dns_label_scope: DnsLabelScope::default(),
+            dns_label_hash: hash.map(ToOwned::to_owned),
+        };
+        |proposal: &mut Proposal| proposal.spec.ip_address = Some(address)
+    };
+    put(&store, "one", label(None)).unwrap();
+    assert_eq!(put(&store, "two", label(None)).unwrap_err(), "DnsNameLabelNotAvailable");
+    assert!(store.group(&key("two")).unwrap().is_none(), "nothing of it is left");
+    put(&store, "two", label(Some("hash"))).unwrap();
+    put(&store, "three", |proposal| {
+        label(None)(proposal);
+        proposal.location = "elsewhere".to_owned();
+    })
+    .unwrap();
+    let delete = |current: Option<&_>| Ok(change::delete(current.unwrap()));
+    store.accept(second(2), &key("one"), ids(), delete).unwrap();
+    put(&store, "four", label(None)).unwrap();
 }

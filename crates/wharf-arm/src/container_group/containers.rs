@@ -5,16 +5,14 @@ use std::collections::HashSet;
 use serde_json::{Map, Value, json};
 use wharf_model::{
     ContainerName, Error, GroupKey,
-    capacity::gib,
-    spec::{Amount, ContainerSpec, EnvVar, ProbeSpec, Resources},
+    spec::{ContainerSpec, EnvVar, ProbeSpec},
 };
 
-use super::{exposure, probes, security, unsupported, volumes};
+use super::{exposure, probes, resources, security, unsupported, volumes};
 use crate::node::Node;
 
 /// Containers and init containers together (semantics.md §3).
 const CONTAINERS_MAX: usize = 60;
-const GIB: f64 = 1_073_741_824.0;
 
 type Parsed = (Vec<ContainerSpec>, Vec<Value>);
 
@@ -24,8 +22,9 @@ pub(super) fn parse(properties: &Node<'_>, key: &GroupKey) -> Result<Parsed, Err
     if nodes.is_empty() {
         return Err(list.invalid("must hold at least one container"));
     }
+    check_count(nodes.len() + properties.list("initContainers")?.len(), key)?;
     let parsed = parse_all(&nodes, key, true)?;
-    check_limits(&parsed.0, key)?;
+    resources::check_limits(&parsed.0, key)?;
     Ok(parsed)
 }
 
@@ -36,8 +35,8 @@ pub(super) fn parse_inits(
 ) -> Result<Parsed, Error> {
     let parsed = parse_all(&properties.list("initContainers")?, key, false)?;
     let mut names = HashSet::new();
-    let all = containers.iter().chain(&parsed.0);
-    if let Some(twice) = all.clone().find(|container| !names.insert(&container.name)) {
+    let mut all = containers.iter().chain(&parsed.0);
+    if let Some(twice) = all.find(|container| !names.insert(&container.name)) {
         return Err(Error::invalid(
             "DuplicateContainerName",
             format!(
@@ -47,19 +46,22 @@ pub(super) fn parse_inits(
             "properties.containers",
         ));
     }
-    let count = all.count();
-    if count > CONTAINERS_MAX {
-        return Err(Error::invalid(
-            "TooManyContainers",
-            format!(
-                "The container group '{}' has {count} containers; the most is {CONTAINERS_MAX}, \
-                 init containers included.",
-                key.name
-            ),
-            "properties.containers",
-        ));
-    }
     Ok(parsed)
+}
+
+fn check_count(count: usize, key: &GroupKey) -> Result<(), Error> {
+    if count <= CONTAINERS_MAX {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "TooManyContainers",
+        format!(
+            "The container group '{}' has {count} containers; the most is {CONTAINERS_MAX}, init \
+             containers included.",
+            key.name
+        ),
+        "properties.containers",
+    ))
 }
 
 fn parse_all(nodes: &[Node<'_>], key: &GroupKey, is_app: bool) -> Result<Parsed, Error> {
@@ -94,11 +96,12 @@ fn parse_one(
     }
     let (environment, documents) = environment(&properties, &name, key)?;
     echo.insert("environmentVariables".to_owned(), json!(documents));
-    let resources = if is_app { Some(resources(&properties, &name, key)?) } else { None };
-    if let Some(resources) = &resources {
-        let has_limits = properties.get("resources").is_some_and(|r| r.get("limits").is_some());
-        echo.insert("resources".to_owned(), resources_document(resources, has_limits));
-    }
+    let resources = is_app.then(|| resources::parse(&properties, &name, key)).transpose()?.map(
+        |(spec, told)| {
+            echo.insert("resources".to_owned(), told);
+            spec
+        },
+    );
     let (volume_mounts, documents) = volumes::mounts(&properties)?;
     if properties.get("volumeMounts").is_some() {
         echo.insert("volumeMounts".to_owned(), json!(documents));
@@ -193,156 +196,4 @@ fn environment(
         variables.push(EnvVar { name: text, value, secret });
     }
     Ok((variables, documents))
-}
-
-fn resources(
-    properties: &Node<'_>,
-    container: &ContainerName,
-    key: &GroupKey,
-) -> Result<Resources, Error> {
-    let resources = properties.get("resources");
-    let requests = resources.as_ref().and_then(|node| node.get("requests"));
-    let Some((resources, requests)) = resources.zip(requests) else {
-        return Err(Error::invalid(
-            "ResourceRequestsNotSpecified",
-            format!(
-                "The resource requests are not specified in container '{container}' of contain \
-                 group '{}'. Both memory and CPU requests are required since API version \
-                 '2017-07-01-preview'.",
-                key.name
-            ),
-            "properties.containers.properties.resources.requests",
-        ));
-    };
-    if let Some(gpu) = requests.get("gpu") {
-        return Err(unsupported(&gpu.path, "there are no GPUs"));
-    }
-    let (cpu, memory) = (requests.get("cpu"), requests.get("memoryInGB"));
-    let (Some(cpu), Some(memory)) = (&cpu, &memory) else {
-        let shown = |node: &Option<Node<'_>>| {
-            node.as_ref().map_or(String::new(), |node| node.value.to_string())
-        };
-        let missing = if cpu.is_none() { "Cpu" } else { "MemoryInGB" };
-        return Err(Error::invalid(
-            "ResourceSomeRequestsNotSpecified",
-            format!(
-                "The '{missing}' request is not specified in 'MemoryInGB '{}' Cpu '{}'' in \
-                 container '{container}' of contain group '{}'. It is required since API version \
-                 '2017-07-01-preview'.",
-                shown(&memory),
-                shown(&cpu),
-                key.name
-            ),
-            &requests.path,
-        ));
-    };
-    let requests = Amount { cpu_millis: cpu_millis(cpu)?, memory_bytes: memory_bytes(memory)? };
-    let mut limits = requests;
-    if let Some(node) = resources.get("limits") {
-        if let Some(cpu) = node.get("cpu") {
-            limits.cpu_millis = cpu_millis(&cpu)?;
-        }
-        if let Some(memory) = node.get("memoryInGB") {
-            limits.memory_bytes = memory_bytes(&memory)?;
-        }
-    }
-    Ok(Resources { requests, limits })
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "the range is checked before"
-)]
-fn cpu_millis(node: &Node<'_>) -> Result<u32, Error> {
-    let cpu = node.number()?;
-    if !(0.01..=1024.0).contains(&cpu) || (cpu * 100.0 - (cpu * 100.0).round()).abs() > 1e-6 {
-        return Err(node.invalid("must be a multiple of 0.01 from 0.01 to 1024"));
-    }
-    Ok((cpu * 1000.0).round() as u32)
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "the range is checked before"
-)]
-fn memory_bytes(node: &Node<'_>) -> Result<u64, Error> {
-    let memory = node.number()?;
-    if !(0.0..=65_536.0).contains(&memory) || memory < 0.01 {
-        return Err(node.invalid("must be from 0.1 to 65536"));
-    }
-    if (memory * 10.0 - (memory * 10.0).round()).abs() > 1e-6 {
-        return Err(Error::invalid(
-            "MemoryRequirementNotTimesOfOneTenthGB",
-            format!(
-                "The memory '{memory}' at '{}' is invalid. It must be a multiple of 0.1 GB.",
-                node.path
-            ),
-            &node.path,
-        ));
-    }
-    Ok((memory * GIB).round() as u64)
-}
-
-fn amount_document(amount: &Amount) -> Value {
-    json!({ "memoryInGB": gib(amount.memory_bytes), "cpu": f64::from(amount.cpu_millis) / 1000.0 })
-}
-
-fn resources_document(resources: &Resources, has_limits: bool) -> Value {
-    let mut document = json!({ "requests": amount_document(&resources.requests) });
-    if has_limits {
-        document["limits"] = amount_document(&resources.limits);
-    }
-    document
-}
-
-/// A limit is at least the container's request and at most the group's (semantics.md §4).
-fn check_limits(containers: &[ContainerSpec], key: &GroupKey) -> Result<(), Error> {
-    let all: Vec<_> = containers.iter().filter_map(|c| Some((&c.name, c.resources?))).collect();
-    let cpu: u32 = all.iter().map(|(_, r)| r.requests.cpu_millis).sum();
-    let memory: u64 = all.iter().map(|(_, r)| r.requests.memory_bytes).sum();
-    for (name, resources) in &all {
-        let (requests, limits) = (resources.requests, resources.limits);
-        let too_low = match () {
-            () if limits.cpu_millis < requests.cpu_millis => Some("Cpu"),
-            () if limits.memory_bytes < requests.memory_bytes => Some("MemoryInGB"),
-            () => None,
-        };
-        if let Some(which) = too_low {
-            let shown = resources_document(resources, true);
-            return Err(Error::invalid(
-                "ResourceLimitsLessThanRequests",
-                format!(
-                    "The resource requirement '{shown}' in container '{name}' of contain group \
-                     '{}' is invalid. The '{which}' limit value must be greater than or equal to \
-                     the request value.",
-                    key.name
-                ),
-                "properties.containers.properties.resources.limits",
-            ));
-        }
-        let too_high = match () {
-            () if limits.cpu_millis > cpu => {
-                let shown = |millis: u32| f64::from(millis) / 1000.0;
-                Some(("Cpu", shown(limits.cpu_millis), shown(cpu)))
-            }
-            () if limits.memory_bytes > memory => {
-                Some(("MemoryInGB", gib(limits.memory_bytes), gib(memory)))
-            }
-            () => None,
-        };
-        if let Some((which, limit, total)) = too_high {
-            return Err(Error::invalid(
-                "ContainerLimitGreaterThanContainerGroupTotalRequest",
-                format!(
-                    "The '{which}' limit '{limit}' in container '{name}' is greater than the \
-                     total request '{total}' of container group '{}'.",
-                    key.name
-                ),
-                "properties.containers.properties.resources.limits",
-            ));
-        }
-    }
-    Ok(())
 }

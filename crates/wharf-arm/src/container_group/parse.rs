@@ -4,10 +4,12 @@ use serde_json::{Map, Value, json};
 use wharf_model::{
     Error, GroupKey,
     change::Proposal,
-    spec::{DnsSpec, GroupSpec, OsType, RegistryCredential, RestartPolicy},
+    spec::{GroupSpec, OsType, RestartPolicy},
 };
 
-use super::{containers, exposure, unsupported, volumes};
+use super::{
+    containers, credentials, dns, echoed, exposure, placement, unsupported, versions, volumes,
+};
 use crate::{ApiVersion, location, node::Node, resource_group};
 
 /// Properties that are refused while they hold anything, and why.
@@ -21,24 +23,28 @@ const REFUSED: &[(&str, &str)] = &[
     ("identityAcls", "managed identities come later"),
 ];
 
-/// Reads the body of a PUT. `_version` is where dated differences of input belong; so far none
-/// matters, since unknown properties are ignored.
-pub fn parse(body: &Value, key: &GroupKey, _version: ApiVersion) -> Result<Proposal, Error> {
+/// The tags of a group whose body named none: they are left out of its document.
+const NO_TAGS: &str = "null";
+
+/// Reads the body of a PUT. What the version does not know is ignored.
+pub fn parse(body: &Value, key: &GroupKey, version: ApiVersion) -> Result<Proposal, Error> {
+    let body = &versions::known(body, version);
     let root = Node::root(body);
     root.object()?;
     check_name(key)?;
-    let location = location::normalise(root.require("location")?.text()?);
+    let location = location(&root)?;
     let properties = root.require("properties")?;
     properties.object()?;
     check_refused(&root, &properties)?;
+    let placement = placement::parse(&root, &properties, key)?;
     let os_type = os_type(&properties)?;
     let (containers, container_documents) = containers::parse(&properties, key)?;
     let (inits, init_documents) = containers::parse_inits(&properties, key, &containers)?;
     let (ip_address, ip_document) = exposure::parse(&properties, key, &containers)?;
     let (volumes, volume_documents) = volumes::parse(&properties)?;
     volumes::check_mounts(inits.iter().chain(&containers), &volumes, key)?;
-    let (registry_credentials, credential_documents) = credentials(&properties, key)?;
-    let (dns, dns_document) = dns(&properties)?;
+    let (registry_credentials, credential_documents) = credentials::parse(&root, &properties, key)?;
+    let (dns, dns_document) = dns::parse(&properties)?;
     let restart_policy = restart_policy(&properties)?;
     let mut echo = Map::new();
     echo.insert("sku".to_owned(), json!("Standard"));
@@ -57,10 +63,13 @@ pub fn parse(body: &Value, key: &GroupKey, _version: ApiVersion) -> Result<Propo
     if !volume_documents.is_empty() {
         echo.insert("volumes".to_owned(), json!(volume_documents));
     }
-    echo_only(&properties, &mut echo);
+    echoed::parse(&properties, &mut echo)?;
+    if let Some(priority) = placement.priority {
+        echo.insert("priority".to_owned(), json!(priority));
+    }
     let mut document = json!({ "properties": echo });
-    if let Some(zones) = root.get("zones") {
-        document["zones"] = zones.value.clone();
+    if let Some(zones) = placement.zones {
+        document["zones"] = zones;
     }
     let tags = root.get("tags").map(|node| resource_group::tags(&node)).transpose()?;
     let spec = GroupSpec {
@@ -73,7 +82,7 @@ pub fn parse(body: &Value, key: &GroupKey, _version: ApiVersion) -> Result<Propo
         ip_address,
         dns,
     };
-    let tags = tags.unwrap_or_else(|| "{}".to_owned());
+    let tags = tags.unwrap_or_else(|| NO_TAGS.to_owned());
     Ok(Proposal { location, spec, document: document.to_string(), tags })
 }
 
@@ -83,9 +92,21 @@ pub fn parse_patch(body: &Value) -> Result<Option<String>, Error> {
     resource_group::parse(body).map(|parsed| parsed.tags)
 }
 
+fn location(root: &Node<'_>) -> Result<String, Error> {
+    let Some(node) = root.get("location") else {
+        let message = "The location property is required for this definition.";
+        return Err(Error::invalid("LocationRequired", message, "location"));
+    };
+    let location = location::normalise(node.text()?);
+    if location.is_empty() || !location.chars().all(|c| c.is_ascii_alphanumeric()) {
+        return Err(node.invalid("must be the name of a region: letters and digits"));
+    }
+    Ok(location)
+}
+
 fn check_name(key: &GroupKey) -> Result<(), Error> {
     let name = key.name.as_str();
-    if wharf_model::ContainerName::parse(&name.to_ascii_lowercase()).is_some() {
+    if wharf_model::ContainerName::parse(name).is_some() {
         return Ok(());
     }
     Err(Error::invalid(
@@ -124,16 +145,6 @@ fn check_refused(root: &Node<'_>, properties: &Node<'_>) -> Result<(), Error> {
                 &node.path,
             ));
         }
-    }
-    if let Some(sku) = properties.get("sku")
-        && sku.one_of(&["Standard", "NotSpecified"]).is_none()
-    {
-        return Err(unsupported(&sku.path, "there is only the SKU 'Standard'"));
-    }
-    if let Some(priority) = properties.get("priority")
-        && priority.one_of(&["Regular"]).is_none()
-    {
-        return Err(unsupported(&priority.path, "there is only the priority 'Regular'"));
     }
     Ok(())
 }
@@ -186,89 +197,5 @@ fn restart_policy_name(policy: RestartPolicy) -> &'static str {
         RestartPolicy::Always => "Always",
         RestartPolicy::OnFailure => "OnFailure",
         RestartPolicy::Never => "Never",
-    }
-}
-
-fn credentials(
-    properties: &Node<'_>,
-    key: &GroupKey,
-) -> Result<(Vec<RegistryCredential>, Vec<Value>), Error> {
-    let mut parsed = Vec::new();
-    let mut documents = Vec::new();
-    for node in properties.list("imageRegistryCredentials")? {
-        let server = node.require("server")?;
-        let name = server.text()?;
-        if name.contains("://") || name.is_empty() || name.contains('/') {
-            return Err(Error::invalid(
-                "InvalidImageRegistryServer",
-                format!(
-                    "The image registry server '{name}' in container group '{}' is invalid. It \
-                     should be a valid host name without protocol.",
-                    key.name
-                ),
-                &server.path,
-            ));
-        }
-        if let Some(identity) = node.get("identity").or_else(|| node.get("passwordReference")) {
-            return Err(unsupported(&identity.path, "managed identities come later"));
-        }
-        let username = node.require("username")?.text()?.to_owned();
-        let password = node.require("password")?.text()?.to_owned();
-        documents.push(json!({
-            "server": name, "username": username, "isDelegatedIdentity": false,
-        }));
-        parsed.push(RegistryCredential { server: name.to_owned(), username, password });
-    }
-    Ok((parsed, documents))
-}
-
-fn dns(properties: &Node<'_>) -> Result<(Option<DnsSpec>, Option<Value>), Error> {
-    let Some(node) = properties.get("dnsConfig") else { return Ok((None, None)) };
-    let mut name_servers = Vec::new();
-    for server in node.require("nameServers")?.items()? {
-        let text = server.text()?;
-        if text.parse::<std::net::IpAddr>().is_err() {
-            return Err(server.invalid("must be an IP address"));
-        }
-        name_servers.push(text.to_owned());
-    }
-    let text = |name: &str| -> Result<Option<String>, Error> {
-        let Some(node) = node.get(name) else { return Ok(None) };
-        let text = node.text()?;
-        if text.contains(['\n', '\r']) {
-            return Err(node.invalid("must be one line"));
-        }
-        Ok(Some(text.to_owned()))
-    };
-    let (search_domains, options) = (text("searchDomains")?, text("options")?);
-    let mut document = json!({ "nameServers": name_servers });
-    for (name, value) in [("searchDomains", &search_domains), ("options", &options)] {
-        if let Some(value) = value {
-            document[name] = json!(value);
-        }
-    }
-    Ok((Some(DnsSpec { name_servers, search_domains, options }), Some(document)))
-}
-
-/// Properties that are told back and have no effect yet (semantics.md §18, §19).
-fn echo_only(properties: &Node<'_>, echo: &mut Map<String, Value>) {
-    for name in ["diagnostics", "encryptionProperties", "extensions", "priority"] {
-        if let Some(node) = properties.get(name) {
-            echo.insert(name.to_owned(), without_secrets(node.value));
-        }
-    }
-}
-
-/// The value without members that hold secrets, at any depth.
-fn without_secrets(value: &Value) -> Value {
-    const SECRETS: &[&str] = &["workspaceKey", "protectedSettings", "password", "key"];
-    match value {
-        Value::Object(members) => {
-            let is_secret = |name: &str| SECRETS.iter().any(|s| s.eq_ignore_ascii_case(name));
-            let kept = members.iter().filter(|(name, _)| !is_secret(name));
-            kept.map(|(name, value)| (name.clone(), without_secrets(value))).collect()
-        }
-        Value::Array(items) => items.iter().map(without_secrets).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
     }
 }

@@ -9,7 +9,10 @@ use wharf_model::{
     status::{ContainerStatus, Run},
 };
 
-use super::states::{detail_status, group_state, provisioning_state, waiting_detail};
+use super::{
+    states::{detail_status, group_state, provisioning_state, waiting_detail},
+    versions,
+};
 use crate::{ApiVersion, resource_id, time};
 
 /// Which view of a group.
@@ -37,11 +40,11 @@ pub fn render(
     context: &RenderContext,
 ) -> Value {
     let stored: Value = serde_json::from_str(&group.document).unwrap_or_default();
+    let stored = versions::known(&stored, version);
     let mut properties = Map::new();
-    let has_init_containers = version.has_init_containers();
+    let has_sku = stored["properties"].get("sku").is_some();
     for (name, value) in stored["properties"].as_object().into_iter().flatten() {
         match name.as_str() {
-            "sku" | "initContainers" if !has_init_containers => continue,
             "containers" | "initContainers" => {
                 properties.insert(name.clone(), containers(value, group, events, view));
             }
@@ -54,7 +57,7 @@ pub fn render(
             add_provisioning(&mut properties, group, version);
         }
     }
-    if !has_init_containers {
+    if !has_sku {
         add_provisioning(&mut properties, group, version);
     }
     if view == View::Full {
@@ -72,7 +75,10 @@ pub fn render(
     if let Some(zones) = stored.get("zones") {
         document["zones"] = zones.clone();
     }
-    document["tags"] = serde_json::from_str(&group.tags).unwrap_or_else(|_| json!({}));
+    let tags: Value = serde_json::from_str(&group.tags).unwrap_or_else(|_| json!({}));
+    if !tags.is_null() {
+        document["tags"] = tags;
+    }
     document
 }
 
@@ -168,9 +174,9 @@ fn ip_address(stored: &Value, group: &Group, context: &RenderContext) -> Value {
             address.insert("ip".to_owned(), json!(ip.to_string()));
         }
     }
-    if let Some(label) = stored["dnsNameLabel"].as_str() {
-        let fqdn = format!("{label}.{}.{}", group.location, context.dns_suffix);
-        address.insert("fqdn".to_owned(), json!(fqdn));
+    let name = group.spec.ip_address.as_ref().and_then(|own| own.dns_name(&group.location));
+    if let Some(name) = name {
+        address.insert("fqdn".to_owned(), json!(format!("{name}.{}", context.dns_suffix)));
     }
     Value::Object(address)
 }

@@ -3,7 +3,9 @@
 use super::*;
 use crate::{
     event::EventReason,
-    spec::{HttpGet, IpAddressKind, IpAddressSpec, ProbeAction, ProbeSpec, Protocol},
+    spec::{
+        DnsLabelScope, HttpGet, IpAddressKind, IpAddressSpec, ProbeAction, ProbeSpec, Protocol,
+    },
 };
 
 /// A group whose one container runs, with a port and a readiness probe.
@@ -23,7 +25,13 @@ fn probed() -> (Desired, Observed) {
         spec.containers[0].ports = vec![port];
         spec.containers[0].readiness_probe = Some(probe);
         let (kind, ports) = (IpAddressKind::Public, vec![port]);
-        spec.ip_address = Some(IpAddressSpec { kind, ports, dns_name_label: None });
+        spec.ip_address = Some(IpAddressSpec {
+            kind,
+            ports,
+            dns_name_label: None,
+            dns_label_scope: DnsLabelScope::default(),
+            dns_label_hash: None,
+        });
     });
     let web = ContainerObs {
         revision: Generation(1),

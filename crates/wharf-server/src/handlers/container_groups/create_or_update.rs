@@ -14,6 +14,7 @@ use super::{AtGroup, polling};
 use crate::{
     app::App,
     deployments::Calls,
+    dns_label,
     handlers::profiles,
     http::{ApiResult, Base, Body, Version},
 };
@@ -34,6 +35,10 @@ pub(crate) async fn handle(
         proposal.document = wharf_arm::profile::mark(&proposal.document, profile, *revision);
     }
     security::check(&proposal.spec, &app.settings.security)?;
+    if let Some(address) = &mut proposal.spec.ip_address {
+        address.dns_label_hash =
+            dns_label::hash(address.dns_label_scope, &app.settings.tenant, &key);
+    }
     check_home(&app, &key).await?;
     check_capacity(&app, &proposal.location, &proposal.spec)?;
     check_images(&app, &key, &proposal.spec).await?;

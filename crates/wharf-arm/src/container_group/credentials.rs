@@ -1,0 +1,109 @@
+//! Credentials for private registries (semantics.md §14).
+
+use serde_json::{Value, json};
+use wharf_model::{Error, GroupKey, spec::RegistryCredential};
+
+use super::unsupported;
+use crate::node::Node;
+
+/// The credentials and how they are told back, without passwords. `root` is the whole body: an
+/// identity that pulls must be one of the group's own.
+pub(super) fn parse(
+    root: &Node<'_>,
+    properties: &Node<'_>,
+    key: &GroupKey,
+) -> Result<(Vec<RegistryCredential>, Vec<Value>), Error> {
+    let mut parsed = Vec::new();
+    let mut documents = Vec::new();
+    for node in properties.list("imageRegistryCredentials")? {
+        let server = server(&node, key)?;
+        if let Some(reference) = node.get("passwordReference") {
+            return Err(unsupported(&reference.path, "key vault references come later"));
+        }
+        let identity = node.get("identity").filter(|identity| !is_blank(identity));
+        let (username, password) = (node.get("username"), node.get("password"));
+        match (identity, username, password) {
+            (Some(identity), None, None) => {
+                check_identity(root, &identity, key)?;
+                return Err(unsupported(&identity.path, "pulling with an identity comes later"));
+            }
+            (Some(_), _, _) => return Err(ambiguous(&node, &server, key)),
+            (None, Some(username), Some(password)) => {
+                let username = username.text()?.to_owned();
+                documents.push(json!({
+                    "server": server, "username": username, "isDelegatedIdentity": false,
+                }));
+                let password = password.text()?.to_owned();
+                parsed.push(RegistryCredential { server, username, password });
+            }
+            (None, _, _) => return Err(no_type(&node, &server, key)),
+        }
+    }
+    Ok((parsed, documents))
+}
+
+/// Clients send `""` for what they do not mean.
+fn is_blank(node: &Node<'_>) -> bool {
+    node.value.as_str().is_some_and(str::is_empty)
+}
+
+fn server(node: &Node<'_>, key: &GroupKey) -> Result<String, Error> {
+    let server = node.require("server")?;
+    let name = server.text()?;
+    let (host, port) = name.rsplit_once(':').unwrap_or((name, "443"));
+    let fits = |c: char| c.is_ascii_alphanumeric() || ".-_[]:".contains(c);
+    if !host.is_empty() && host.chars().all(fits) && port.parse::<u16>().is_ok() {
+        return Ok(name.to_owned());
+    }
+    Err(Error::invalid(
+        "InvalidImageRegistryServer",
+        format!(
+            "The server '{name}' in the 'imageRegistryCredentials' of container group '{}' is \
+             invalid. It should be a valid host name without protocol.",
+            key.name
+        ),
+        &server.path,
+    ))
+}
+
+fn check_identity(root: &Node<'_>, identity: &Node<'_>, key: &GroupKey) -> Result<(), Error> {
+    let wanted = identity.text()?;
+    let own = root.get("identity").and_then(|own| own.get("userAssignedIdentities"));
+    let own = own.map(|own| own.entries()).transpose()?.unwrap_or_default();
+    if own.iter().any(|(id, _)| id.eq_ignore_ascii_case(wanted)) {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "InvalidImageRegistryIdentity",
+        format!(
+            "The identity '{wanted}' in the 'imageRegistryCredentials' of container group '{}' is \
+             invalid. It must be a user-assigned identity of the container group.",
+            key.name
+        ),
+        &identity.path,
+    ))
+}
+
+fn ambiguous(node: &Node<'_>, server: &str, key: &GroupKey) -> Error {
+    Error::invalid(
+        "AmbiguousImageResitryCredentialType",
+        format!(
+            "The credential for server '{server}' in the 'imageRegistryCredentials' of container \
+             group '{}' is ambiguous. Either 'username' and 'password' or 'identity' can be given.",
+            key.name
+        ),
+        &node.path,
+    )
+}
+
+fn no_type(node: &Node<'_>, server: &str, key: &GroupKey) -> Error {
+    Error::invalid(
+        "InvalidImageRegistryCredentialType",
+        format!(
+            "The credential for server '{server}' in the 'imageRegistryCredentials' of container \
+             group '{}' is invalid. Either 'username' and 'password' or 'identity' must be given.",
+            key.name
+        ),
+        &node.path,
+    )
+}
