@@ -10,7 +10,7 @@ use wharf_model::{
 };
 
 use super::{
-    states::{detail_status, group_state, provisioning_state, waiting_detail},
+    states::{STOPPED, detail_status, group_state, provisioning_state, waiting_detail},
     versions,
 };
 use crate::{ApiVersion, resource_id, time};
@@ -120,7 +120,9 @@ fn instance_view(
     let mut view = json!({ "restartCount": status.restart_count() });
     let mut runs = status.runs.iter().rev();
     let is_waiting = status.waiting.is_some() || status.runs.is_empty();
-    if is_waiting {
+    if is_waiting && is_stopped {
+        view["currentState"] = json!({ "state": "Terminated", "detailStatus": STOPPED });
+    } else if is_waiting {
         view["currentState"] =
             json!({ "state": "Waiting", "detailStatus": waiting_detail(status) });
     } else if let Some(run) = runs.next() {

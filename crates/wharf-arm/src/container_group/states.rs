@@ -29,10 +29,13 @@ pub(super) fn group_state(group: &Group) -> &'static str {
     }
 }
 
+/// `detailStatus` of all containers of a stopped group, even of one that had not been started yet.
+pub(super) const STOPPED: &str = "Container stopped per client request";
+
 /// `detailStatus` of an ended container.
 pub fn detail_status(exit: &Exit, is_stopped: bool) -> String {
     match exit.cause {
-        _ if is_stopped => "Container stopped per client request".to_owned(),
+        _ if is_stopped => STOPPED.to_owned(),
         ExitCause::HostRestart | ExitCause::Lost => "Infrastructure Error".to_owned(),
         ExitCause::OutOfMemory => "OOMKilled".to_owned(),
         ExitCause::StartFailed => match &exit.message {

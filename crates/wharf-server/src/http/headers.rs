@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
     middleware::Next,
     response::Response,
 };
@@ -32,6 +32,9 @@ const GROUP_ALLOWANCES: [(&str, &str); 2] = [
     ("x-ms-ratelimit-remaining-subscription-resource-requests-pt5m", "99"),
 ];
 
+/// As Azure writes it, to the blank.
+const JSON: &str = "application/json; charset=utf-8";
+
 /// Adds the fixed headers, a request id, and the client's own ids back.
 pub(super) async fn add(State(app): State<App>, request: Request, next: Next) -> Response {
     let (correlation, client) = ids_of(request.headers());
@@ -43,6 +46,9 @@ pub(super) async fn add(State(app): State<App>, request: Request, next: Next) ->
         headers
             .entry(HeaderName::from_static(name))
             .or_insert_with(|| HeaderValue::from_static(value));
+    }
+    if headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json") {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
     }
     if let Ok(id) = HeaderValue::from_str(&id.to_string()) {
         headers.insert("x-ms-correlation-request-id", correlation.unwrap_or_else(|| id.clone()));

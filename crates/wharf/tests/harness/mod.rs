@@ -11,9 +11,11 @@ use std::{
 
 use serde_json::Value;
 
+pub(crate) mod arm;
 pub(crate) mod group;
 pub(crate) mod registry;
 pub(crate) mod repository;
+pub(crate) mod schema;
 
 /// The binary under test.
 const WHARF: &str = env!("CARGO_BIN_EXE_wharf");
@@ -178,7 +180,10 @@ impl Daemon {
 
     /// The document of a group.
     pub(crate) fn show(&self, name: &str) -> Value {
-        serde_json::from_str(&self.ok(&["show", name, "-o", "json"])).unwrap()
+        let document = serde_json::from_str(&self.ok(&["show", name, "-o", "json"])).unwrap();
+        let complaints = schema::complaints_of("ContainerGroup", &document);
+        assert!(complaints.is_empty(), "{complaints:#?}\n{document:#}");
+        document
     }
 
     /// The instance view's state of a group.
