@@ -84,7 +84,7 @@ fn count(value: &Value) -> usize {
 }
 
 /// Replaces the `n`th value below, counted depth first; `None` removes it.
-fn replace(value: &mut Value, n: &mut usize, by: &mut Option<Option<Value>>) {
+fn replace(value: &mut Value, n: &mut usize, by: &mut Vec<Option<Value>>) {
     let mut gone = None;
     let children: Vec<(String, &mut Value)> = match value {
         Value::Array(items) => items.iter_mut().map(|item| (String::new(), item)).collect(),
@@ -92,11 +92,11 @@ fn replace(value: &mut Value, n: &mut usize, by: &mut Option<Option<Value>>) {
         _ => Vec::new(),
     };
     for (name, child) in children {
-        if by.is_none() {
+        if by.is_empty() {
             return;
         }
         if *n == 0 {
-            match by.take().flatten() {
+            match by.pop().flatten() {
                 Some(new) => *child = new,
                 None => gone = Some(name),
             }
@@ -137,7 +137,7 @@ proptest! {
         let mut body = everything();
         for (place, new) in changes {
             let mut n = place.index(count(&body));
-            replace(&mut body, &mut n, &mut Some(new));
+            replace(&mut body, &mut n, &mut vec![new]);
         }
         check(&body, version);
     }

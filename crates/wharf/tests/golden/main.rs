@@ -3,7 +3,7 @@
 //! Only listed differences are accepted (`accepted.txt`, with a reason each), and a listed one that
 //! no longer occurs fails the test, so that the list stays true.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test")]
 
 #[path = "../harness/mod.rs"]
 mod harness;

@@ -126,9 +126,9 @@ impl Replay<'_> {
                 let group = self.localise(exchange.request.as_ref().unwrap_or(&exchange.response));
                 self.put(&place, &path, &group)
             } else {
-                let patch = json!({ "tags": exchange.response["tags"] });
+                let tags = json!({ "tags": exchange.response["tags"] });
                 let body =
-                    exchange.request.as_ref().or((exchange.method == "PATCH").then_some(&patch));
+                    exchange.request.as_ref().or((exchange.method == "PATCH").then_some(&tags));
                 self.wharf.arm(&exchange.method, &path, body)
             };
             self.remember(exchange, &answer);

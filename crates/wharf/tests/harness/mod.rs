@@ -1,7 +1,12 @@
 //! A daemon of one's own for every test: its own directories, port and address pool; stopped,
 //! checked by the doctor and uninstalled at the end.
 
-#![allow(dead_code, clippy::allow_attributes, reason = "each test binary uses a part of it")]
+#![allow(
+    dead_code,
+    clippy::panic,
+    clippy::allow_attributes,
+    reason = "each test binary uses a part of it"
+)]
 
 use std::{
     process::{Child, Command, Output, Stdio},
