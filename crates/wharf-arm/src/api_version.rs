@@ -77,11 +77,11 @@ pub fn required(text: Option<&str>) -> Result<&str, Error> {
 }
 
 /// Checks the version of a request for a resource of ARM itself (`Microsoft.Resources`), whose
-/// answers here are the same in all of them: any date from 2016 on.
+/// answers here are the same in all of them: any date from 2014 on.
 pub fn check_resources(text: Option<&str>) -> Result<(), Error> {
     let text = required(text)?;
     let date = text.get(..10).unwrap_or_default();
-    let is_date = date.parse::<jiff::civil::Date>().is_ok_and(|date| date.year() >= 2016);
+    let is_date = date.parse::<jiff::civil::Date>().is_ok_and(|date| date.year() >= 2014);
     let suffix = text.get(10..).unwrap_or_default();
     if is_date && (suffix.is_empty() || suffix.eq_ignore_ascii_case("-preview")) {
         return Ok(());

@@ -3,6 +3,8 @@
 //!
 //! The only crate that knows a wire name. It parses and renders; it decides nothing.
 
+pub mod action;
+pub mod activity;
 pub mod api_version;
 pub mod container_group;
 pub mod deployment;
@@ -12,15 +14,18 @@ pub mod filter;
 pub mod lenient;
 pub mod list;
 pub mod location;
+pub mod managed_identity;
 pub mod metrics;
 mod node;
 pub mod operation;
+pub mod principal;
 pub mod profile;
 pub mod provider;
 pub mod provider_operations;
 pub mod resource;
 pub mod resource_group;
 pub mod resource_id;
+pub mod role;
 pub mod shell_words;
 pub mod template;
 pub mod time;

@@ -36,6 +36,12 @@ const SEGMENTS: &[&str] = &[
     "Microsoft.ContainerInstance",
     "Microsoft.Resources",
     "Microsoft.Network",
+    "Microsoft.Authorization",
+    "roleAssignments",
+    "roleDefinitions",
+    "Microsoft.Insights",
+    "Microsoft.ManagedIdentity",
+    "userAssignedIdentities",
     "containerGroups",
     "containerGroupProfiles",
     "revisions",
@@ -111,6 +117,9 @@ fn takes_name(segment: &str) -> bool {
             | "locations"
             | "operations"
             | "operationResults"
+            | "roleAssignments"
+            | "roleDefinitions"
+            | "userAssignedIdentities"
     )
 }
 

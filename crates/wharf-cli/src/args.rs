@@ -5,9 +5,22 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     commands::{
-        attach::AttachArgs, completion::CompletionArgs, create::CreateArgs, delete::DeleteArgs,
-        exec::ExecArgs, export::ExportArgs, image::ImageArgs, list::ListArgs, logs::LogsArgs,
-        show::ShowArgs, start::StartArgs, stop::StopArgs, top::TopArgs,
+        activity_log::ActivityLogArgs,
+        attach::AttachArgs,
+        az_env::AzEnvArgs,
+        completion::CompletionArgs,
+        create::CreateArgs,
+        delete::DeleteArgs,
+        exec::ExecArgs,
+        export::ExportArgs,
+        image::ImageArgs,
+        list::ListArgs,
+        logs::LogsArgs,
+        principal::{SpArgs, UserArgs},
+        show::ShowArgs,
+        start::StartArgs,
+        stop::StopArgs,
+        top::TopArgs,
     },
     endpoint,
     output::Format,
@@ -131,6 +144,14 @@ pub(crate) enum Command {
     Top(TopArgs),
     /// Manage the image store
     Image(ImageArgs),
+    /// Manage service principals: programs that can log in
+    Sp(SpArgs),
+    /// Manage users: people who can log in
+    User(UserArgs),
+    /// Show who asked for which change with which result
+    ActivityLog(ActivityLogArgs),
+    /// Print what a shell has to set so that `az` works with this daemon and is logged in
+    AzEnv(AzEnvArgs),
     /// Check the host and everything that the daemon has made on it
     Doctor,
     /// Print the version

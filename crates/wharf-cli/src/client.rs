@@ -62,6 +62,53 @@ impl Client {
         Ok(Self { http, endpoint, token, verbose: globals.verbose })
     }
 
+    /// Scheme and authority, unless the daemon is reached through its socket.
+    pub(crate) fn https_base(&self) -> Option<&str> {
+        match &self.endpoint {
+            Endpoint::Https(base) => Some(base),
+            Endpoint::Unix(_) => None,
+        }
+    }
+
+    /// Speaks with another token from now on.
+    pub(crate) fn set_token(&mut self, token: String) {
+        self.token = Some(token);
+    }
+
+    /// An access token of a service principal.
+    pub(crate) async fn service_principal_token(
+        &self,
+        client: &str,
+        secret: &str,
+    ) -> Result<String, CliError> {
+        let form = format!(
+            "grant_type=client_credentials&client_id={}&client_secret={}",
+            escape(client),
+            escape(secret)
+        );
+        let response = self
+            .http
+            .post(format!("{}/adfs/oauth2/token", self.endpoint.base()))
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .timeout(Duration::from_mins(1))
+            .body(form)
+            .send()
+            .await
+            .map_err(|error| self.unreachable(&error))?;
+        let status = response.status().as_u16();
+        let bytes = response.bytes().await.map_err(|error| self.unreachable(&error))?;
+        let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
+        text("access_token").ok_or_else(|| {
+            CliError::Api(ApiError {
+                status,
+                code: text("error").unwrap_or_else(|| format!("HTTP {status}")),
+                message: text("error_description").unwrap_or_default(),
+                ..ApiError::default()
+            })
+        })
+    }
+
     /// Whether asking is nearly free.
     pub(crate) fn is_local(&self) -> bool {
         matches!(self.endpoint, Endpoint::Unix(_))

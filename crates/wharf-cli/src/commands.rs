@@ -1,6 +1,8 @@
 //! One file per command: its arguments, which are its help text, and what it does.
 
+pub(crate) mod activity_log;
 pub(crate) mod attach;
+pub(crate) mod az_env;
 pub(crate) mod completion;
 pub(crate) mod create;
 pub(crate) mod delete;
@@ -10,6 +12,7 @@ pub(crate) mod export;
 pub(crate) mod image;
 pub(crate) mod list;
 pub(crate) mod logs;
+pub(crate) mod principal;
 pub(crate) mod restart;
 pub(crate) mod show;
 pub(crate) mod start;
@@ -41,6 +44,10 @@ pub(crate) async fn run(
         Command::Export(args) => export::run(context, &args).await?,
         Command::Image(args) => image::run(context, &args).await?,
         Command::Top(args) => top::run(context, &args).await?,
+        Command::Sp(args) => principal::run_sp(context, &args).await?,
+        Command::User(args) => principal::run_user(context, &args).await?,
+        Command::ActivityLog(args) => activity_log::run(context, &args).await?,
+        Command::AzEnv(args) => az_env::run(context, &args).await?,
         Command::Doctor => return doctor::run(context).await,
         Command::Version => version::run(context)?,
         Command::Completion(args) => completion::run(&args, whole)?,

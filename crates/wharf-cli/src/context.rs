@@ -86,7 +86,8 @@ impl Context {
         Ok(format!("{scope}/providers/Microsoft.ContainerInstance/containerGroups/{name}"))
     }
 
-    async fn resource_group_path(&self) -> Result<String, CliError> {
+    /// Path of the resource group, which is its id.
+    pub(crate) async fn resource_group_path(&self) -> Result<String, CliError> {
         let subscription = escape(self.subscription().await?);
         let group = escape(self.resource_group());
         Ok(format!("/subscriptions/{subscription}/resourceGroups/{group}"))

@@ -11,6 +11,7 @@ mod error;
 mod group;
 mod output;
 mod progress;
+mod secret;
 mod session;
 mod table;
 mod template;

@@ -4,6 +4,7 @@
 //! ports behind which effects live. Nothing here does I/O, reads a clock, or knows a wire name:
 //! the crate depends on neither tokio, HTTP, SQL nor the kernel.
 
+pub mod access;
 pub mod backend;
 pub mod capacity;
 pub mod change;

@@ -5,14 +5,21 @@ use std::{sync::Arc, time::Duration};
 use wharf_arm::{ApiVersion, container_group::RenderContext};
 use wharf_image::ImageStore;
 use wharf_model::{
-    Error, GroupKey, Name, ResourceGroupKey, ResourceKey, capacity::Capacity, change::Decision,
-    clock::Clock, error::chain, group::Group, security::Policy,
+    Error, GroupKey, Name, ResourceGroupKey, ResourceKey,
+    access::{Grants, RoleAssignment},
+    capacity::Capacity,
+    change::Decision,
+    clock::Clock,
+    error::chain,
+    group::Group,
+    security::Policy,
 };
 use wharf_runtime::embedded::Embedded;
 use wharf_store::{AcceptError, Accepted, Resource, Store, StoreError};
 
 use crate::{
-    auth::Authenticator, controller::Controller, ids, metrics::Metrics, sessions::Tickets,
+    auth::Authenticator, controller::Controller, identity::Identity, ids, metrics::Metrics,
+    sessions::Tickets,
 };
 
 /// The parts of the daemon. Cheap to clone.
@@ -25,6 +32,7 @@ pub(crate) struct App {
     pub(crate) auth: Authenticator,
     pub(crate) metrics: Metrics,
     pub(crate) tickets: Tickets,
+    pub(crate) identity: Identity,
     pub(crate) settings: Arc<Settings>,
 }
 
@@ -34,6 +42,10 @@ pub(crate) struct Settings {
     pub(crate) subscription: Name,
     pub(crate) tenant: String,
     pub(crate) location: String,
+    /// How clients on this host reach the API.
+    pub(crate) address: String,
+    /// Whom they have to trust for it: PEM.
+    pub(crate) certificate_authority: String,
     pub(crate) render: RenderContext,
     /// How long the answer to a create is held if that is enough to start the group.
     pub(crate) hold: Duration,
@@ -95,6 +107,29 @@ impl App {
             self.controller.poke(&accepted.group.id);
         }
         Ok(accepted)
+    }
+
+    /// What a principal was given.
+    pub(crate) async fn grants(&self, principal: uuid::Uuid) -> Result<Grants, Error> {
+        self.read(move |store| {
+            let assigned = store.role_assignments_of(principal)?;
+            if assigned.is_empty() {
+                return Ok(Grants::default());
+            }
+            let roles = crate::handlers::role_assignments::all_roles(store)?;
+            let find = |RoleAssignment { scope, role, .. }| {
+                let role = roles.iter().find(|known| known.id == role)?.clone();
+                Some((scope, role))
+            };
+            Ok(Grants(assigned.into_iter().filter_map(find).collect()))
+        })
+        .await
+    }
+
+    /// What was deleted takes its identity and the role assignments at it along.
+    pub(crate) async fn forget_access(&self, scope: &str) -> Result<(), Error> {
+        let scope = scope.to_owned();
+        self.read(move |store| store.forget_access_below(&scope)).await
     }
 
     /// The document of a group with its events.

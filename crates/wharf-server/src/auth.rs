@@ -1,10 +1,18 @@
-//! Who may speak: root on the host through the socket, anyone else with the administrator's token.
+//! Who speaks: root on the host through the socket, the bearer of the administrator's token, or
+//! the principal that an access token names.
 
 use std::{fmt, io, sync::Arc};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use camino::Utf8Path;
-use wharf_model::{Error, ErrorKind};
+use jiff::Timestamp;
+use uuid::Uuid;
+use wharf_model::{Error, ErrorKind, access::Principal, error::chain};
+
+use crate::{
+    app::App,
+    identity::{ARM_AUDIENCE, Identity, Refusal, secrets},
+};
 
 /// How a request came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,10 +26,37 @@ pub(crate) enum Peer {
     Remote,
 }
 
-/// Tells the administrator from others.
+/// Who made a request.
+#[derive(Clone, Debug)]
+pub(crate) enum Caller {
+    /// Root on the host, or who has the administrator's token: may do everything.
+    Administrator,
+    /// Somebody with an access token: may do what their roles allow.
+    Principal(Arc<Principal>),
+}
+
+impl Caller {
+    /// The caller's object id; the administrator has none.
+    pub(crate) fn principal_id(&self) -> Option<Uuid> {
+        match self {
+            Self::Administrator => None,
+            Self::Principal(principal) => Some(principal.id),
+        }
+    }
+}
+
+/// Who a request claims to come from, credibly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Speaker {
+    Administrator,
+    Principal(Uuid),
+}
+
+/// Tells who speaks.
 #[derive(Clone)]
 pub(crate) struct Authenticator {
     token: Arc<str>,
+    identity: Identity,
 }
 
 impl fmt::Debug for Authenticator {
@@ -32,19 +67,35 @@ impl fmt::Debug for Authenticator {
 
 impl Authenticator {
     /// Reads the token file, or makes one (mode 0600) with 256 random bits.
-    pub(crate) fn load_or_create(path: &Utf8Path) -> io::Result<Self> {
+    pub(crate) fn load_or_create(path: &Utf8Path, identity: Identity) -> io::Result<Self> {
         let token = match fs_err::read_to_string(path) {
             Ok(text) if !text.trim().is_empty() => text.trim().to_owned(),
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(_) | Err(_) => create(path)?,
         };
-        Ok(Self { token: token.into() })
+        Ok(Self { token: token.into(), identity })
     }
 
-    /// Refuses who is not the administrator.
-    pub(crate) fn check(&self, peer: Peer, authorization: Option<&str>) -> Result<(), Error> {
-        if matches!(peer, Peer::Local { uid: 0 }) {
-            return Ok(());
+    /// Refuses who does not say credibly who they are.
+    pub(crate) async fn check(
+        &self,
+        app: &App,
+        peer: Peer,
+        authorization: Option<&str>,
+    ) -> Result<Caller, Error> {
+        let Speaker::Principal(id) = self.speaker(peer, authorization)? else {
+            return Ok(Caller::Administrator);
+        };
+        match app.read(move |store| store.principal(id)).await? {
+            Some(principal) => Ok(Caller::Principal(Arc::new(principal))),
+            None => Err(invalid_token("The access token is of a principal that was deleted.")),
+        }
+    }
+
+    fn speaker(&self, peer: Peer, authorization: Option<&str>) -> Result<Speaker, Error> {
+        // A token says who speaks even where none is needed.
+        if matches!(peer, Peer::Local { uid: 0 }) && authorization.is_none() {
+            return Ok(Speaker::Administrator);
         }
         let Some(header) = authorization else {
             return Err(unauthenticated(
@@ -55,10 +106,34 @@ impl Authenticator {
         let token = header.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("bearer "));
         let token = token.and_then(|_| header.get(7..)).unwrap_or_default().trim();
         if verify_slices_are_equal(token.as_bytes(), self.token.as_bytes()).is_ok() {
-            return Ok(());
+            return Ok(Speaker::Administrator);
         }
-        Err(unauthenticated("InvalidAuthenticationToken", "The access token is invalid."))
+        self.identity.verify(token).map(Speaker::Principal).map_err(|refusal| {
+            invalid_token(&refusal_text(&refusal, self.identity.now())).because(chain(&refusal))
+        })
     }
+}
+
+/// What ARM says of such a token.
+fn refusal_text(refusal: &Refusal, now: Timestamp) -> String {
+    match refusal {
+        Refusal::Expired(at) => format!(
+            "The access token expiry UTC time '{at}' is earlier than current UTC time '{now}'."
+        ),
+        Refusal::Audience => format!(
+            "The access token has been obtained for wrong audience or resource. It should exactly \
+             match with one of the allowed audiences '{ARM_AUDIENCE}'."
+        ),
+        Refusal::Issuer => "The access token is from the wrong issuer.".to_owned(),
+        Refusal::NotYet => "The access token is not yet valid.".to_owned(),
+        Refusal::Malformed | Refusal::Algorithm | Refusal::Signature => {
+            "The access token is invalid.".to_owned()
+        }
+    }
+}
+
+fn invalid_token(message: &str) -> Error {
+    unauthenticated("InvalidAuthenticationToken", message)
 }
 
 fn unauthenticated(code: &'static str, message: &str) -> Error {
@@ -66,43 +141,43 @@ fn unauthenticated(code: &'static str, message: &str) -> Error {
 }
 
 fn create(path: &Utf8Path) -> io::Result<String> {
-    use std::io::Write as _;
-
-    use fs_err::os::unix::fs::OpenOptionsExt as _;
-    let token = [uuid::Uuid::new_v4(), uuid::Uuid::new_v4()].map(|u| u.simple().to_string());
-    let token = token.concat();
-    let temporary = path.with_extension("new");
-    let mut file = fs_err::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&temporary)?;
-    writeln!(file, "{token}")?;
-    file.sync_all()?;
-    fs_err::rename(&temporary, path)?;
+    let token = secrets::random();
+    crate::files::write(path, &format!("{token}\n"), 0o600)?;
     Ok(token)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::tests::Fixture;
 
     #[test]
-    fn root_needs_no_token_and_others_need_the_right_one() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = Utf8Path::from_path(dir.path()).unwrap().join("token");
-        let auth = Authenticator::load_or_create(&path).unwrap();
+    fn root_needs_no_token_and_others_need_one_that_is_right() {
+        let fixture = Fixture::new();
+        let path = fixture.path().join("token");
+        let load = || Authenticator::load_or_create(&path, fixture.identity.clone()).unwrap();
+        let auth = load();
         let token = fs_err::read_to_string(&path).unwrap();
         let good = format!("Bearer {}", token.trim());
-        assert!(auth.check(Peer::Local { uid: 0 }, None).is_ok());
-        assert!(auth.check(Peer::Remote, Some(&good)).is_ok());
-        let code = |peer, header| auth.check(peer, header).unwrap_err().code;
+        let speaker = |peer, header| auth.speaker(peer, header);
+        assert_eq!(speaker(Peer::Local { uid: 0 }, None), Ok(Speaker::Administrator));
+        assert_eq!(speaker(Peer::Remote, Some(&good)), Ok(Speaker::Administrator));
+        let access = format!("bearer {}", fixture.token(ARM_AUDIENCE));
+        let principal = Speaker::Principal(fixture.identity.administrator());
+        assert_eq!(speaker(Peer::Remote, Some(&access)), Ok(principal));
+        assert_eq!(speaker(Peer::Local { uid: 0 }, Some(&access)), Ok(principal));
+        let code = |peer, header| speaker(peer, header).unwrap_err().code;
         assert_eq!(code(Peer::Local { uid: 1000 }, None), "AuthenticationFailed");
-        for bad in ["Bearer ", "Bearer x", "Basic x", "", "Bearer", &good[..good.len() - 1]] {
+        let foreign = format!("Bearer {}", Fixture::new().token(ARM_AUDIENCE));
+        let graph = format!("Bearer {}", fixture.token("https://graph/"));
+        let short = &good[..good.len() - 1];
+        for bad in ["Bearer ", "Bearer x", "Basic x", "", "Bearer", short, &foreign, &graph] {
             assert_eq!(code(Peer::Remote, Some(bad)), "InvalidAuthenticationToken", "{bad}");
         }
-        let again = Authenticator::load_or_create(&path).unwrap();
-        assert!(again.check(Peer::Remote, Some(&good)).is_ok());
+        assert_eq!(load().speaker(Peer::Remote, Some(&good)), Ok(Speaker::Administrator));
+        fixture.clock.turn(jiff::SignedDuration::from_hours(2));
+        let expired = speaker(Peer::Remote, Some(&access)).unwrap_err();
+        assert_eq!(expired.code, "InvalidAuthenticationToken");
+        assert!(expired.message.contains("is earlier than current UTC time"));
     }
 }

@@ -1,13 +1,17 @@
 //! The way in: listeners, path rewriting, authentication, headers, and the ARM envelope around
 //! every error.
 
+mod access;
+mod authorization;
 mod drain;
 mod error;
 mod headers;
 mod listen;
 mod params;
+mod public;
 mod router;
 mod routes;
+mod table;
 
 pub(crate) use error::{ApiError, ApiResult};
 pub(crate) use listen::{Listeners, serve};

@@ -230,6 +230,6 @@ mod tests {
         }
         assert_eq!(history.0.len(), KEPT);
         // With 500 groups of one container, four series each: 500 * 4 * 1440 points.
-        assert!(std::mem::size_of::<Point>() * 500 * 4 * KEPT < 60 << 20);
+        assert!(size_of::<Point>() * 500 * 4 * KEPT < 60 << 20);
     }
 }

@@ -32,6 +32,7 @@ use crate::{
     controller::Controller,
     deployments, host,
     http::{self, Listeners},
+    identity::{Identity, IdentityError},
     ids,
     metrics::Metrics,
     sessions::Tickets,
@@ -89,6 +90,9 @@ pub(crate) enum ServeError {
     /// TLS cannot be set up.
     #[error("set up TLS")]
     Tls(#[from] TlsError),
+    /// Tokens cannot be made or checked.
+    #[error("set up identity")]
+    Identity(#[from] IdentityError),
     /// The host cannot be prepared.
     #[error("prepare the host")]
     Backend(#[from] StartError),
@@ -153,7 +157,6 @@ async fn run(config: Config) -> Result<(), ServeError> {
         ..ImageConfig::new(config.data_dir.join("images"))
     })?;
     let tls = tls::load(&config.data_dir.join("tls"), config.listen.ip())?;
-    let auth = authenticator(&config)?;
     // The backend's hints go to the controller, which needs the backend first.
     let controller: Arc<OnceLock<Controller<Embedded>>> = Arc::default();
     let target = Arc::clone(&controller);
@@ -178,7 +181,11 @@ async fn run(config: Config) -> Result<(), ServeError> {
     }
     let made = Controller::new(store.clone(), backend, Arc::clone(&clock), config.grace);
     let controller = controller.get_or_init(|| made).clone();
-    let settings = Arc::new(settings(&config, &store)?);
+    let listeners = listen(&config, tls).await?;
+    let settings = Arc::new(settings(&config, &store, &listeners)?);
+    let of = (settings.tenant.as_str(), settings.subscription.as_str());
+    let identity = Identity::start(&store, &clock, of, &config.data_dir)?;
+    let auth = authenticator(&config, identity.clone())?;
     match deployments::fail_unfinished(&store, clock.now(), &settings.subscription) {
         Ok(0) => {}
         Ok(count) => tracing::warn!(count, "deployments were interrupted"),
@@ -186,16 +193,11 @@ async fn run(config: Config) -> Result<(), ServeError> {
         Err(AcceptError::Refused(error)) => tracing::error!(?error, "interrupted deployments"),
     }
     let (tickets, metrics) = (Tickets::new(Arc::clone(&clock)), Metrics::default());
-    let app = App { store, controller, images, clock, auth, metrics, tickets, settings };
-    serve(&config, app, tls).await
+    let app = App { store, controller, images, clock, auth, identity, metrics, tickets, settings };
+    serve(&config, app, listeners).await
 }
 
-async fn serve(
-    config: &Config,
-    app: App,
-    tls: Arc<rustls::ServerConfig>,
-) -> Result<(), ServeError> {
-    let listeners = listen(config, tls).await?;
+async fn serve(config: &Config, app: App, listeners: Listeners) -> Result<(), ServeError> {
     let stop = CancellationToken::new();
     let controlling = {
         let (controller, stop) = (app.controller.clone(), stop.clone());
@@ -271,9 +273,10 @@ fn open_store(config: &Config) -> Result<Store, ServeError> {
     })?)
 }
 
-fn authenticator(config: &Config) -> Result<Authenticator, ServeError> {
+fn authenticator(config: &Config, identity: Identity) -> Result<Authenticator, ServeError> {
     let path = config.data_dir.join("admin.token");
-    Authenticator::load_or_create(&path).map_err(|source| ServeError::Prepare { path, source })
+    Authenticator::load_or_create(&path, identity)
+        .map_err(|source| ServeError::Prepare { path, source })
 }
 
 /// This very program: shims are started from it.
@@ -285,12 +288,21 @@ fn executable() -> Result<Utf8PathBuf, ServeError> {
         .map_err(|path| failed(io::Error::other(format!("{} is not UTF-8", path.display()))))
 }
 
-fn settings(config: &Config, store: &Store) -> Result<Settings, ServeError> {
+fn settings(config: &Config, store: &Store, listeners: &Listeners) -> Result<Settings, ServeError> {
     let new_id = || uuid::Uuid::new_v4().to_string();
+    let mut address = listeners.tcp.local_addr().unwrap_or(config.listen);
+    if address.ip().is_unspecified() {
+        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    let path = config.data_dir.join("tls/ca.pem");
+    let certificate_authority =
+        fs_err::read_to_string(&path).map_err(|source| ServeError::Prepare { path, source })?;
     Ok(Settings {
         subscription: Name::new(store.meta("subscription", new_id)?),
         tenant: store.meta("tenant", new_id)?,
         location: wharf_arm::location::normalise(&config.location),
+        address: format!("https://{address}"),
+        certificate_authority,
         render: RenderContext { dns_suffix: config.dns_suffix.clone() },
         hold: config.hold,
         grace: config.grace,

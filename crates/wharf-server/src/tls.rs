@@ -106,20 +106,6 @@ fn read(path: &Utf8Path) -> Result<String, TlsError> {
 }
 
 fn write(path: &Utf8Path, text: &str, mode: u32) -> Result<(), TlsError> {
-    use std::io::Write as _;
-
-    use fs_err::os::unix::fs::OpenOptionsExt as _;
-    let temporary = Utf8PathBuf::from(format!("{path}.new"));
-    let write = || {
-        let mut file = fs_err::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(mode)
-            .open(&temporary)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs_err::rename(&temporary, path)
-    };
-    write().map_err(|source| TlsError::File { path: path.to_owned(), source })
+    crate::files::write(path, text, mode)
+        .map_err(|source| TlsError::File { path: path.to_owned(), source })
 }

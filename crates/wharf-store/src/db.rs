@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_resources.sql"),
     include_str!("migrations/0040_reservations.sql"),
     include_str!("migrations/0050_dns_names.sql"),
+    include_str!("migrations/0060_identity.sql"),
 ];
 
 /// How to open a store.

@@ -3,12 +3,14 @@
 //! Desired state, its operation, its address and its event change in one transaction or not at
 //! all. Everything is synchronous; callers on an async runtime use a blocking thread.
 
+mod access;
 mod addresses;
 mod db;
 mod dns_names;
 mod error;
 mod events;
 mod groups;
+mod identity;
 mod operations;
 mod reservations;
 mod resource_groups;
@@ -19,6 +21,7 @@ mod seal;
 pub use db::{Store, StoreConfig};
 pub use error::{AcceptError, StoreError};
 pub use groups::{Accepted, Filter, NewIds};
+pub use identity::{Secret, SigningKey};
 pub use resource_groups::ResourceGroup;
 pub use resources::{Resource, ResourceContent, ResourceFilter};
 pub use seal::SealKey;

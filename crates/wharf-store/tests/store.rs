@@ -1,6 +1,6 @@
 //! The store against real SQLite files.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test")]
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

@@ -35,7 +35,7 @@ pub fn parse(body: &Value, key: &GroupKey, version: ApiVersion) -> Result<Propos
     let location = location(&root)?;
     let properties = root.require("properties")?;
     properties.object()?;
-    check_refused(&root, &properties)?;
+    check_refused(&properties)?;
     let placement = placement::parse(&root, &properties, key)?;
     let os_type = os_type(&properties)?;
     let (containers, container_documents) = containers::parse(&properties, key)?;
@@ -120,7 +120,7 @@ fn check_name(key: &GroupKey) -> Result<(), Error> {
     ))
 }
 
-fn check_refused(root: &Node<'_>, properties: &Node<'_>) -> Result<(), Error> {
+fn check_refused(properties: &Node<'_>) -> Result<(), Error> {
     let is_empty = |value: &Value| match value {
         Value::Array(items) => items.is_empty(),
         Value::Object(members) => members.is_empty(),
@@ -131,11 +131,6 @@ fn check_refused(root: &Node<'_>, properties: &Node<'_>) -> Result<(), Error> {
         if let Some(node) = properties.get(name).filter(|node| !is_empty(node.value)) {
             return Err(unsupported(&node.path, why));
         }
-    }
-    if let Some(kind) = root.get("identity").and_then(|identity| identity.get("type"))
-        && kind.one_of(&["None"]).is_none()
-    {
-        return Err(unsupported("identity", "managed identities come later"));
     }
     for timeout in ["provisioningTimeoutInSeconds", "isCustomProvisioningTimeout"] {
         if let Some(node) = properties.get(timeout) {

@@ -65,13 +65,19 @@ pub fn render(
         let view = json!({ "events": own, "state": group_state(group) });
         properties.insert("instanceView".to_owned(), view);
     }
-    let mut document = json!({
-        "properties": properties,
+    let mut document = json!({ "properties": properties });
+    if let Some(identity) = stored.get("identity") {
+        document["identity"] = identity.clone();
+    }
+    let rest = json!({
         "id": resource_id::container_group(&group.key),
         "name": group.key.name.as_str(),
         "type": resource_id::CONTAINER_GROUP,
         "location": group.location,
     });
+    for (name, value) in rest.as_object().into_iter().flatten() {
+        document[name] = value.clone();
+    }
     if let Some(zones) = stored.get("zones") {
         document["zones"] = zones.clone();
     }

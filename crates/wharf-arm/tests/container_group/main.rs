@@ -1,6 +1,6 @@
 //! PUT bodies of container groups: what is refused, how it is told, what comes back.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test")]
 
 mod echo;
 mod fuzz;

@@ -34,12 +34,17 @@ const GROUP_ALLOWANCES: [(&str, &str); 2] = [
 
 /// As Azure writes it, to the blank.
 const JSON: &str = "application/json; charset=utf-8";
+/// What ties a request to others, for handlers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Correlation(pub(crate) String);
 
 /// Adds the fixed headers, a request id, and the client's own ids back.
-pub(super) async fn add(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(super) async fn add(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let (correlation, client) = ids_of(request.headers());
     let allowances = allowances(request.method(), request.uri().path());
     let id = Uuid::new_v4();
+    let text = correlation.as_ref().and_then(|value| value.to_str().ok()).map(str::to_owned);
+    request.extensions_mut().insert(Correlation(text.unwrap_or_else(|| id.to_string())));
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in FIXED {

@@ -57,7 +57,7 @@ impl<S: Sync> FromRequestParts<S> for ResourcesVersion {
 pub(crate) struct Base(pub(crate) String);
 
 impl Base {
-    /// The same for WebSockets.
+    /// The same for web sockets.
     pub(crate) fn web_socket(&self) -> String {
         self.0.replacen("http", "ws", 1)
     }

@@ -1,24 +1,24 @@
 //! Which path is which operation.
 
 use axum::{
-    Router,
-    extract::{Request, State},
+    Json, Router,
+    extract::Request,
     http::Uri,
     middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
 use futures::FutureExt as _;
+use serde_json::json;
 use wharf_arm::resource_id::canonical_path;
 use wharf_model::{Error, ErrorKind};
 
-use super::{ApiError, drain, headers, routes};
+use super::{ApiError, access, authorization, drain, headers, public, routes, table::Routes};
 use crate::{
     app::App,
-    auth::Peer,
     handlers::{
-        container_groups as groups, doctor, health, images, metrics, operations, resource_groups,
-        sessions, subscriptions,
+        container_groups as groups, doctor, images, metrics, operations, resource_groups,
+        subscriptions, tenants,
     },
 };
 
@@ -28,7 +28,7 @@ pub(crate) fn router(app: App) -> Router {
                  Microsoft.ContainerInstance/containerGroups/{group}";
     let in_group = |rest: &str| format!("{group}/{rest}");
     let provider = "/subscriptions/{subscription}/providers/Microsoft.ContainerInstance";
-    let protected = Router::new()
+    let protected = Routes::new()
         .route(
             group,
             get(groups::get::handle)
@@ -57,6 +57,7 @@ pub(crate) fn router(app: App) -> Router {
             &format!("{provider}/locations/{{location}}/operations/{{operation}}"),
             get(operations::get::handle),
         )
+        .route("/tenants", get(tenants::list::handle))
         .route("/subscriptions", get(subscriptions::list::handle))
         .route("/subscriptions/{subscription}", get(subscriptions::get::handle))
         .route("/subscriptions/{subscription}/resourceGroups", get(resource_groups::list::handle))
@@ -69,6 +70,7 @@ pub(crate) fn router(app: App) -> Router {
                 .delete(resource_groups::delete::handle),
         )
         .merge(routes::all())
+        .merge(authorization::routes())
         .route("/wharf/v1/images", get(images::list::handle))
         .route("/wharf/v1/images/inspect", get(images::inspect::handle))
         .route("/wharf/v1/images/pull", post(images::pull::handle))
@@ -76,16 +78,16 @@ pub(crate) fn router(app: App) -> Router {
         .route("/wharf/v1/images/prune", post(images::prune::handle))
         .route("/wharf/v1/usage", get(metrics::usage::handle))
         .route("/metrics", get(metrics::prometheus::handle))
-        .route("/wharf/v1/doctor", get(doctor::handle))
+        .route("/wharf/v1/doctor", get(doctor::handle));
+    let (protected, protected_paths) = protected.into_parts();
+    let (public, public_paths) = public::routes().into_parts();
+    let table = json!({ "protected": protected_paths, "public": public_paths });
+    let protected = protected
+        .route("/wharf/v1/routes", get(move || std::future::ready(Json(table.clone()))))
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(not_found)
-        .layer(from_fn_with_state(app.clone(), authenticate));
-    Router::new()
-        .route("/healthz", get(health::healthz))
-        .route("/readyz", get(health::readyz))
-        // Whoever comes here has the password of the one session at that address.
-        .route("/exec/{session}", get(sessions::open::handle))
-        .route("/attach/{session}", get(sessions::open::handle))
+        .layer(from_fn_with_state(app.clone(), access::guard));
+    public
         .merge(protected)
         .layer(from_fn(catch_panics))
         .layer(from_fn(drain::read_to_end))
@@ -107,17 +109,6 @@ pub(crate) fn rewrite(mut request: Request) -> Request {
         *request.uri_mut() = rewritten;
     }
     request
-}
-
-async fn authenticate(
-    State(app): State<App>,
-    request: Request,
-    next: Next,
-) -> Result<Response, ApiError> {
-    let peer = request.extensions().get::<Peer>().copied().unwrap_or(Peer::Remote);
-    let header = request.headers().get("authorization").and_then(|value| value.to_str().ok());
-    app.auth.check(peer, header)?;
-    Ok(next.run(request).await)
 }
 
 /// A panic costs one request, not the daemon.

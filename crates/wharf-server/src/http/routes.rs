@@ -1,16 +1,10 @@
 //! The routes of ARM's front door and of what lies beside container groups, by resource.
 
-use axum::{
-    Router,
-    routing::{delete, get, post},
-};
+use axum::routing::{delete, get, post};
 
-use crate::{
-    app::App,
-    handlers::{
-        container_groups, deployments, locations, operations, profiles, providers, resources,
-        subnets,
-    },
+use super::table::Routes;
+use crate::handlers::{
+    container_groups, deployments, locations, operations, profiles, providers, resources, subnets,
 };
 
 const SUBSCRIPTION: &str = "/subscriptions/{subscription}";
@@ -18,8 +12,8 @@ const HOME: &str = "/subscriptions/{subscription}/resourceGroups/{resource_group
 const SERVICE: &str = "providers/Microsoft.ContainerInstance";
 
 /// All of them.
-pub(super) fn all() -> Router<App> {
-    Router::new()
+pub(super) fn all() -> Routes {
+    Routes::new()
         .merge(of_deployments())
         .merge(of_locations())
         .merge(of_profiles())
@@ -45,10 +39,10 @@ pub(super) fn all() -> Router<App> {
         )
 }
 
-fn of_deployments() -> Router<App> {
+fn of_deployments() -> Routes {
     let list = format!("{HOME}/providers/Microsoft.Resources/deployments");
     let one = format!("{list}/{{deployment}}");
-    Router::new()
+    Routes::new()
         .route(&list, get(deployments::list_by_resource_group::handle))
         .route(
             &format!("{SUBSCRIPTION}/providers/Microsoft.Resources/deployments"),
@@ -76,19 +70,19 @@ fn of_deployments() -> Router<App> {
         )
 }
 
-fn of_locations() -> Router<App> {
+fn of_locations() -> Routes {
     let location = format!("{SUBSCRIPTION}/{SERVICE}/locations/{{location}}");
-    Router::new()
+    Routes::new()
         .route(&format!("{SUBSCRIPTION}/locations"), get(locations::list::handle))
         .route(&format!("{location}/usages"), get(locations::usages::handle))
         .route(&format!("{location}/capabilities"), get(locations::capabilities::handle))
         .route(&format!("{location}/cachedImages"), get(locations::cached_images::handle))
 }
 
-fn of_profiles() -> Router<App> {
+fn of_profiles() -> Routes {
     let list = format!("{SERVICE}/containerGroupProfiles");
     let one = format!("{HOME}/{list}/{{profile}}");
-    Router::new()
+    Routes::new()
         .route(&format!("{SUBSCRIPTION}/{list}"), get(profiles::list_by_subscription::handle))
         .route(&format!("{HOME}/{list}"), get(profiles::list_by_resource_group::handle))
         .route(
@@ -102,10 +96,10 @@ fn of_profiles() -> Router<App> {
         .route(&format!("{one}/revisions/{{revision}}"), get(profiles::get_revision::handle))
 }
 
-fn of_providers() -> Router<App> {
+fn of_providers() -> Routes {
     let of_subscription = format!("{SUBSCRIPTION}/providers");
     let one = format!("{of_subscription}/{{namespace}}");
-    Router::new()
+    Routes::new()
         .route("/providers", get(providers::list_at_tenant::handle))
         .route("/providers/{namespace}", get(providers::get_at_tenant::handle))
         .route(&format!("/{SERVICE}/operations"), get(providers::list_operations::handle))

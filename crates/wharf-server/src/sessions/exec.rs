@@ -160,14 +160,15 @@ async fn copy_input(
                     Said::Goodbye => return,
                 }
             }
-            written = write(input.as_mut(), &ahead), if !ahead.is_empty() => match written {
-                Ok(count) => ahead.advance(count),
-                // The command reads no more; what it writes is still wanted.
-                Err(_) => {
+            written = write(input.as_mut(), &ahead), if !ahead.is_empty() => {
+                if let Ok(count) = written {
+                    ahead.advance(count);
+                } else {
+                    // The command reads no more; what it writes is still wanted.
                     input = None;
                     ahead.clear();
                 }
-            },
+            }
         }
     }
 }

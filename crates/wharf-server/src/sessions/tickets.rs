@@ -127,7 +127,7 @@ mod tests {
         assert!(ticket.is_password(&given.password) && !ticket.is_password(&other.password));
         assert!(!ticket.is_password("") && !ticket.is_password(&given.password[..64]));
         assert!(tickets.take(&given.session).is_none());
-        *clock.0.lock().unwrap() += Duration::from_secs(60);
+        *clock.0.lock().unwrap() += Duration::from_mins(1);
         assert!(tickets.take(&other.session).is_none());
         give();
         assert_eq!(tickets.open.lock().unwrap().len(), 1);

@@ -12,6 +12,7 @@ mod deployments;
 mod environment;
 mod examples;
 mod exec;
+mod identity;
 mod images;
 mod init_containers;
 mod lifecycle;

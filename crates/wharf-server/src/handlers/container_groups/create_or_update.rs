@@ -1,7 +1,7 @@
 //! PUT: 201 for a new group, 200 for one that was there (operations.md A.4).
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Path, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
@@ -10,9 +10,10 @@ use wharf_model::{
     Error, GroupKey, backend::Backend as _, capacity, change, security, spec::GroupSpec,
 };
 
-use super::{AtGroup, polling};
+use super::{AtGroup, identity, polling};
 use crate::{
     app::App,
+    auth::Caller,
     deployments::Calls,
     dns_label,
     handlers::profiles,
@@ -23,8 +24,8 @@ pub(crate) async fn handle(
     State(app): State<App>,
     Path(path): AtGroup,
     Version(version): Version,
-    (base, calls): (Base, Calls),
-    headers: HeaderMap,
+    Extension(caller): Extension<Caller>,
+    (base, calls, headers): (Base, Calls, HeaderMap),
     Body(body): Body,
 ) -> ApiResult<Response> {
     let key = path.key(&app)?;
@@ -42,7 +43,10 @@ pub(crate) async fn handle(
     check_home(&app, &key).await?;
     check_capacity(&app, &proposal.location, &proposal.spec)?;
     check_images(&app, &key, &proposal.spec).await?;
-    let accepted = app.accept(&key, move |current| change::put(current, proposal)).await?;
+    identity::attach(&app, &caller, &key, body, &mut proposal).await?;
+    let accepted = app.accept(&key, move |current| change::put(current, proposal)).await;
+    identity::tidy(&app, &key, body).await?;
+    let accepted = accepted?;
     let document = app.document(&accepted.group, version).await?;
     let status = if accepted.is_new { StatusCode::CREATED } else { StatusCode::OK };
     let Some(operation) = accepted.operation else {

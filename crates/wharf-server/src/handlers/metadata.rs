@@ -1,0 +1,3 @@
+//! What clients ask first: where everything is.
+
+pub(crate) mod endpoints;

@@ -1,0 +1,59 @@
+//! GET the addresses of this cloud (client-contract.md, "Metadata").
+
+use axum::{
+    Json,
+    extract::{Query, State},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    app::App,
+    http::{ApiResult, Base, ResourcesVersion},
+    identity::ARM_AUDIENCE,
+};
+
+#[derive(Deserialize)]
+pub(crate) struct Asked {
+    #[serde(rename = "api-version", default)]
+    api_version: String,
+}
+
+pub(crate) async fn handle(
+    State(app): State<App>,
+    _: ResourcesVersion,
+    Query(asked): Query<Asked>,
+    Base(base): Base,
+) -> ApiResult<Json<Value>> {
+    // The versions before 2022 list clouds.
+    let document = document(&base, app.identity.tenant());
+    let is_list = asked.api_version.as_str() < "2022-01-01";
+    Ok(Json(if is_list { json!([document]) } else { document }))
+}
+
+fn document(base: &str, tenant: &str) -> Value {
+    json!({
+        "name": "Wharf",
+        "portal": format!("{base}/portal"),
+        "authentication": {
+            // A path that ends in `adfs` is what keeps clients from asking Microsoft's hosts.
+            "loginEndpoint": format!("{base}/adfs"),
+            "audiences": [format!("{base}/"), ARM_AUDIENCE],
+            "tenant": "common",
+            "identityProvider": "AAD",
+        },
+        "homeTenant": tenant,
+        "media": base,
+        "graphAudience": format!("{base}/graph"),
+        "graph": format!("{base}/graph"),
+        "activeDirectoryDataLake": format!("{base}/"),
+        "batch": base,
+        "resourceManager": format!("{base}/"),
+        "vmImageAliasDoc": format!("{base}/"),
+        "sqlManagement": format!("{base}/"),
+        "microsoftGraphResourceId": format!("{base}/graph/"),
+        "appInsightsResourceId": format!("{base}/"),
+        "gallery": format!("{base}/"),
+        "suffixes": {},
+    })
+}

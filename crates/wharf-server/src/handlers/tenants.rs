@@ -1,0 +1,3 @@
+//! Tenants: there is one, made at the first start.
+
+pub(crate) mod list;
