@@ -193,7 +193,7 @@ async fn run(config: Config) -> Result<(), ServeError> {
         Err(AcceptError::Refused(error)) => tracing::error!(?error, "interrupted deployments"),
     }
     let (tickets, metrics) = (Tickets::new(Arc::clone(&clock)), Metrics::default());
-    let app = App { store, controller, images, clock, auth, identity, metrics, tickets, settings };
+    let app = App { store, controller, images, clock, auth, metrics, tickets, identity, settings };
     serve(&config, app, listeners).await
 }
 

@@ -1,6 +1,7 @@
 use std::sync::Mutex;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use wharf_model::capacity::Capacity;
 use wharf_store::{SealKey, StoreConfig};
 
 use super::*;
@@ -39,6 +40,7 @@ impl Fixture {
             path: path.join("state.db"),
             key: SealKey::load_or_create(&path.join("state.key")).unwrap(),
             pool: "10.0.0.0/24".parse().unwrap(),
+            capacity: Capacity::UNLIMITED,
             boot_id: "b".into(),
         })
         .unwrap();

@@ -128,7 +128,7 @@ impl Replay<'_> {
             } else {
                 let tags = json!({ "tags": exchange.response["tags"] });
                 let body =
-                    exchange.request.as_ref().or((exchange.method == "PATCH").then_some(&tags));
+                    exchange.request.as_ref().or_else(|| (exchange.method == "PATCH").then_some(&tags));
                 self.wharf.arm(&exchange.method, &path, body)
             };
             self.remember(exchange, &answer);
