@@ -98,8 +98,9 @@ fn http_action(node: &Node<'_>, echo: &mut Map<String, Value>) -> Result<ProbeAc
     let mut is_tls = false;
     if let Some(scheme) = node.get("scheme") {
         let known = scheme.one_of(&["http", "https"]);
-        is_tls = known.ok_or_else(|| scheme.invalid("must be 'http' or 'https'"))? == "https";
-        document.insert("scheme".to_owned(), scheme.value.clone());
+        let known = known.ok_or_else(|| scheme.invalid("must be 'http' or 'https'"))?;
+        is_tls = known == "https";
+        document.insert("scheme".to_owned(), json!(known));
     }
     let mut headers = Vec::new();
     let mut documents = Vec::new();
@@ -164,7 +165,7 @@ mod tests {
         let path = "/healthz?a=b".to_owned();
         let expected = HttpGet { path, port: 8443, is_tls: true, headers };
         assert_eq!(probe.action, ProbeAction::HttpGet(expected));
-        assert_eq!(echo["httpGet"]["scheme"], "HTTPS");
+        assert_eq!(echo["httpGet"]["scheme"], "https");
     }
 
     #[test]

@@ -39,8 +39,9 @@ fn a_region_tells_what_it_has_and_what_is_used() {
     let images = ask("cachedImages").to_string();
     assert!(images.contains("mcr.microsoft.com/azuredocs/aci-helloworld"), "{images}");
     let capabilities = ask("capabilities");
+    // As many as may be reserved: every CPU four times.
     let cpus = u32::try_from(std::thread::available_parallelism().unwrap().get()).unwrap();
-    assert_eq!(capabilities["value"][0]["capabilities"]["maxCpu"], f64::from(cpus));
+    assert_eq!(capabilities["value"][0]["capabilities"]["maxCpu"], f64::from(4 * cpus));
     let path = format!("{group}/outboundNetworkDependenciesEndpoints?api-version=2025-09-01");
     assert_eq!(get(&wharf, &path), json!(["mcr.microsoft.com"]));
     let locations = get(&wharf, &format!("{subscription}/locations?api-version=2022-12-01"));

@@ -480,6 +480,7 @@ fn identities_of_their_own_and_of_groups() {
     };
     assert!(managed().contains(&system) && managed().len() == 2);
     // Only user-assigned: no principal at the top, and the group's own is gone.
+    remote.wharf.wait_for_state("g", "Running");
     group["identity"]["type"] = json!("UserAssigned");
     assert_eq!(remote.ask(&owner, "PUT", &path, Some(&group)).0, 200);
     let block = remote.ask(&owner, "GET", &path, None).1["identity"].clone();

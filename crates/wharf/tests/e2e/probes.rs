@@ -133,7 +133,8 @@ fn ports_open_when_the_probe_succeeds_and_close_when_it_fails_again() {
     let started = wharf.view("g", 0)["currentState"]["startTime"].clone();
     wharf.kill();
     wharf.up(&[]);
-    assert!(is_open(&wharf, 8080));
+    // Its server takes one connection at a time, the probe's among them.
+    assert!(wait_for(LIMIT, || is_open(&wharf, 8080)));
     answer("500 Broken");
     assert!(wait_for(LIMIT, || !is_open(&wharf, 8080)), "{:#}", wharf.view("g", 0));
     let view = wharf.view("g", 0);

@@ -127,8 +127,10 @@ impl Replay<'_> {
                 self.put(&place, &path, &group)
             } else {
                 let tags = json!({ "tags": exchange.response["tags"] });
-                let body =
-                    exchange.request.as_ref().or_else(|| (exchange.method == "PATCH").then_some(&tags));
+                let body = exchange
+                    .request
+                    .as_ref()
+                    .or_else(|| (exchange.method == "PATCH").then_some(&tags));
                 self.wharf.arm(&exchange.method, &path, body)
             };
             self.remember(exchange, &answer);
