@@ -11,6 +11,7 @@ use crate::{
         completion::CompletionArgs,
         create::CreateArgs,
         delete::DeleteArgs,
+        dns_setup::DnsSetupArgs,
         exec::ExecArgs,
         export::ExportArgs,
         image::ImageArgs,
@@ -152,6 +153,8 @@ pub(crate) enum Command {
     ActivityLog(ActivityLogArgs),
     /// Print what a shell has to set so that `az` works with this daemon and is logged in
     AzEnv(AzEnvArgs),
+    /// Have this host resolve the names of container groups
+    DnsSetup(DnsSetupArgs),
     /// Check the host and everything that the daemon has made on it
     Doctor,
     /// Print the version

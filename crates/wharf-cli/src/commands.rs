@@ -6,6 +6,7 @@ pub(crate) mod az_env;
 pub(crate) mod completion;
 pub(crate) mod create;
 pub(crate) mod delete;
+pub(crate) mod dns_setup;
 pub(crate) mod doctor;
 pub(crate) mod exec;
 pub(crate) mod export;
@@ -48,6 +49,7 @@ pub(crate) async fn run(
         Command::User(args) => principal::run_user(context, &args).await?,
         Command::ActivityLog(args) => activity_log::run(context, &args).await?,
         Command::AzEnv(args) => az_env::run(context, &args).await?,
+        Command::DnsSetup(args) => dns_setup::run(context, &args).await?,
         Command::Doctor => return doctor::run(context).await,
         Command::Version => version::run(context)?,
         Command::Completion(args) => completion::run(&args, whole)?,

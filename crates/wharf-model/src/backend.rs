@@ -11,6 +11,7 @@ use crate::{
     ContainerName, Generation, GroupId, GroupKey,
     event::Occurrence,
     group::Power,
+    network::PrivateAddress,
     spec::{GroupSpec, RegistryCredential},
     status::GroupStatus,
 };
@@ -33,6 +34,8 @@ pub struct Desired {
     pub revisions: BTreeMap<ContainerName, Generation>,
     /// Its address, allocated when the request was accepted.
     pub address: Option<Ipv4Addr>,
+    /// Its place in a virtual network, if it is in one.
+    pub private: Option<PrivateAddress>,
     /// How long containers may take to end after SIGTERM.
     pub grace: Duration,
     /// The status recorded last: history that outlives shims and reboots.

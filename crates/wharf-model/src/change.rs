@@ -304,6 +304,7 @@ mod tests {
             revisions: all_revisions(&proposal.spec, Generation(1)),
             spec: Arc::new(proposal.spec),
             address: None,
+            private: None,
             document: proposal.document,
             tags: "{}".to_owned(),
             status: GroupStatus { state: GroupState::Running, ..GroupStatus::default() },

@@ -14,6 +14,7 @@ pub mod event;
 pub mod group;
 pub mod ids;
 pub mod metrics;
+pub mod network;
 pub mod operation;
 pub mod plan;
 pub mod security;

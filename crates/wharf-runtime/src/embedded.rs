@@ -32,7 +32,7 @@ use wharf_shim::{
 use crate::{
     exec::{Command, ExecError, Session},
     logs::{self, Follower},
-    network::{Network, NetworkConfig, NetworkError},
+    network::{Network, NetworkConfig, NetworkError, dns::Names},
     shims::{Found, Shims},
 };
 
@@ -74,10 +74,14 @@ pub struct EmbeddedConfig {
     pub layout: Layout,
     /// Group addresses come from here; the store hands them out.
     pub pool: Ipv4Net,
+    /// The link of a LAN that the pool is a part of.
+    pub uplink: Option<String>,
     /// How many network namespaces are kept ready.
     pub prepared_networks: usize,
     /// What one group may have on the disk, in bytes.
     pub disk_quota_bytes: u64,
+    /// The names of groups; `None`: no name server, and groups resolve as the host does.
+    pub names: Option<Names>,
     /// The `wharf` binary, to be run as `wharf shim`.
     pub executable: Utf8PathBuf,
     /// The images of this host.
@@ -138,10 +142,14 @@ impl Embedded {
         let network = Network::start(NetworkConfig {
             layout: config.layout.clone(),
             pool: config.pool,
+            uplink: config.uplink,
             prepared: config.prepared_networks,
         })
         .await
         .map_err(StartError::Network)?;
+        if let Some(names) = config.names {
+            network.serve_names(names).await.map_err(StartError::Network)?;
+        }
         let (clock, hint, program) = (config.clock, config.hint, config.executable);
         let shims = Shims::new(config.layout.clone(), program.clone());
         let embedded = Self {
@@ -201,6 +209,16 @@ impl Embedded {
         let run = RunKey { name: container.clone(), revision, start };
         let follower = Follower::from_now_on(self.shims.clone(), id.clone(), run, path).await;
         follower.map(Some).map_err(|source| failed(about(), source))
+    }
+
+    /// Where names of groups are answered for.
+    pub fn name_server(&self) -> std::net::Ipv4Addr {
+        self.network.gateway()
+    }
+
+    /// Leads what groups ask of `169.254.169.254` to a port of the name server's address.
+    pub async fn answer_metadata_at(&self, port: u16) -> Result<(), StartError> {
+        self.network.answer_metadata_at(port).await.map_err(StartError::Network)
     }
 
     fn pass(&self, desired: &Desired, plan: Plan, told: &mut Vec<Occurrence>, again: bool) -> Pass {

@@ -5,13 +5,15 @@
 //! nobody took vanish with the daemon. The host answers for the gateway address, which sits on a
 //! link of its own; every group has a host route to its veth; one nftables table decides what passes.
 
+pub mod dns;
 mod firewall;
 mod links;
 mod namespaces;
+mod virtual_networks;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io,
+    fmt, io,
     net::Ipv4Addr,
     os::fd::OwnedFd,
     sync::Arc,
@@ -19,7 +21,7 @@ use std::{
 
 use ipnet::Ipv4Net;
 use tokio::sync::{Mutex, mpsc};
-use wharf_model::{GroupId, spec::Port};
+use wharf_model::{GroupId, network::PrivateAddress, spec::Port};
 use wharf_shim::paths::Layout;
 
 use firewall::Firewall;
@@ -33,6 +35,8 @@ pub struct NetworkConfig {
     pub layout: Layout,
     /// Group addresses; the first is the gateway's.
     pub pool: Ipv4Net,
+    /// The link of a LAN that the pool is a part of: this host answers there for its groups.
+    pub uplink: Option<String>,
     /// How many namespaces are kept ready.
     pub prepared: usize,
 }
@@ -41,6 +45,51 @@ impl NetworkConfig {
     /// The address that groups see as their gateway and the host's connections come from.
     pub fn gateway(&self) -> Ipv4Addr {
         Ipv4Addr::from(u32::from(self.pool.network()) + 1)
+    }
+
+    /// What packets within a virtual network carry, and the number of its routing table: this
+    /// installation in the upper bits, the network in the lower.
+    pub fn mark(&self, network: u16) -> u32 {
+        let fold = |hash: u32, byte: &u8| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
+        let instance = self.layout.instance.as_str().as_bytes().iter().fold(0x811c_9dc5, fold);
+        (instance & MARK_MASK).max(!MARK_MASK + 1) | u32::from(network)
+    }
+}
+
+/// The bits of a mark that say which installation it belongs to.
+const MARK_MASK: u32 = 0xffff_f000;
+
+fn network_of_mark(mark: u32) -> u16 {
+    (mark & !MARK_MASK) as u16
+}
+
+/// Where a group is reached: an address of the pool, or one within a virtual network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Endpoint {
+    /// The virtual network's number.
+    pub network: Option<u16>,
+    /// The address.
+    pub address: Ipv4Addr,
+}
+
+impl From<Ipv4Addr> for Endpoint {
+    fn from(address: Ipv4Addr) -> Self {
+        Self { network: None, address }
+    }
+}
+
+impl From<&PrivateAddress> for Endpoint {
+    fn from(place: &PrivateAddress) -> Self {
+        Self { network: Some(place.network), address: place.address }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.network {
+            None => self.address.fmt(f),
+            Some(network) => write!(f, "{} in virtual network {network}", self.address),
+        }
     }
 }
 
@@ -54,6 +103,12 @@ pub enum NetworkError {
         pool: Ipv4Net,
         /// What is there.
         route: String,
+    },
+    /// There is no such link.
+    #[error("there is no network link {name} to answer on for the addresses of groups")]
+    NoUplink {
+        /// What was configured.
+        name: String,
     },
     /// The pool has no room for groups.
     #[error("address pool {pool} is too small; a prefix of 29 bits at most is needed")]
@@ -90,6 +145,17 @@ pub enum NetworkError {
         /// What it said.
         reason: String,
     },
+    /// The name server has no place to listen.
+    #[error(
+        "answer name queries at {address} port 53 (does another server listen on all addresses?)"
+    )]
+    Dns {
+        /// The gateway.
+        address: Ipv4Addr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// A background task has ended.
     #[error("the network has been shut down")]
     Closed,
@@ -101,7 +167,7 @@ pub struct NetworkInventory {
     /// Links of groups, by group.
     pub links: BTreeMap<GroupId, String>,
     /// Open ports by address, as the kernel has them.
-    pub open: BTreeMap<Ipv4Addr, BTreeSet<Port>>,
+    pub open: BTreeMap<Endpoint, BTreeSet<Port>>,
     /// Whether the table is there.
     pub has_table: bool,
     /// Whether the gateway's link is there.
@@ -120,6 +186,8 @@ struct Inner {
     links: Links,
     firewall: Firewall,
     ready: Mutex<mpsc::Receiver<Prepared>>,
+    /// Held while a group joins or leaves a virtual network.
+    joining: Mutex<()>,
     preparer: Preparer,
 }
 
@@ -134,17 +202,52 @@ impl Network {
         let links = Links::open(&config)?;
         links.check_overlap().await?;
         write_setting("/proc/sys/net/ipv4/ip_forward", "1")?;
+        // What the host refuses within a virtual network goes back the way it came.
+        write_setting("/proc/sys/net/ipv4/fwmark_reflect", "1")?;
         links.ensure_gateway().await?;
+        if let Some(uplink) = &config.uplink {
+            set_proxy(uplink, true)?;
+        }
         links.remove_unclaimed().await?;
         let firewall = Firewall::start(&config).await?;
         let preparer = Preparer::new(config.clone(), links.clone());
         let ready = Mutex::new(preparer.clone().run(config.prepared.max(1)));
-        Ok(Self { inner: Arc::new(Inner { config, links, firewall, ready, preparer }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                config,
+                links,
+                firewall,
+                ready,
+                joining: Mutex::default(),
+                preparer,
+            }),
+        })
+    }
+
+    /// Begins to answer for the names of groups, and to resolve names for them.
+    pub async fn serve_names(&self, names: dns::Names) -> Result<(), NetworkError> {
+        let address = self.gateway();
+        dns::start(names, self.inner.config.pool, address)
+            .await
+            .map_err(|source| NetworkError::Dns { address, source })
+    }
+
+    /// The address that groups see as their gateway and name server.
+    pub fn gateway(&self) -> Ipv4Addr {
+        self.inner.config.gateway()
     }
 
     /// A network namespace with the group's address, connected, for the group's shim to enter.
     /// Whatever the group had before is replaced.
-    pub async fn take(&self, id: &GroupId, address: Ipv4Addr) -> Result<OwnedFd, NetworkError> {
+    ///
+    /// A group in a virtual network has its address there and, for all that goes elsewhere, one of
+    /// the pool as well.
+    pub async fn take(
+        &self,
+        id: &GroupId,
+        address: Ipv4Addr,
+        place: Option<&PrivateAddress>,
+    ) -> Result<OwnedFd, NetworkError> {
         let inner = &self.inner;
         let prepared = match inner.ready.lock().await.try_recv() {
             Ok(prepared) => prepared,
@@ -155,9 +258,25 @@ impl Network {
             if inner.links.remove(&name).await? {
                 tracing::debug!(%id, "replaced an older veth");
             }
-            inner.links.claim(&prepared, &name, address).await
+            // The last group that leaves a virtual network takes all of it away.
+            let _alone = match place {
+                Some(_) => Some(inner.joining.lock().await),
+                None => None,
+            };
+            inner.firewall.set_member(&name, place).await?;
+            inner.links.claim(&prepared, &name, address).await?;
+            match place {
+                Some(place) => inner.links.join(&prepared, &name, place).await,
+                None => Ok(()),
+            }
         };
-        tokio::try_join!(prepared.give_address(address), on_host)?;
+        let inside = async {
+            match place {
+                Some(place) => prepared.give_two(place, address, inner.config.gateway()).await,
+                None => prepared.give_address(address).await,
+            }
+        };
+        tokio::try_join!(inside, on_host)?;
         Ok(prepared.namespace)
     }
 
@@ -165,46 +284,67 @@ impl Network {
     pub async fn release(
         &self,
         id: &GroupId,
-        address: Option<Ipv4Addr>,
+        endpoint: Option<Endpoint>,
     ) -> Result<(), NetworkError> {
-        let closed = match address {
-            Some(address) => self.set_open_ports(address, BTreeSet::new()).await,
+        let closed = match endpoint {
+            Some(endpoint) => self.set_open_ports(endpoint, BTreeSet::new()).await,
             None => Ok(()),
         };
-        self.inner.links.remove(&self.inner.config.layout.veth(id)).await?;
+        let inner = &self.inner;
+        let name = inner.config.layout.veth(id);
+        inner.links.remove(&name).await?;
+        if inner.firewall.is_member(&name) {
+            let _alone = inner.joining.lock().await;
+            inner.firewall.set_member(&name, None).await?;
+            inner.links.remove_networks(|network| !inner.firewall.has_members(network)).await?;
+        }
         closed
+    }
+
+    /// Sees to it that the guards of a group's virtual network are as they should be.
+    pub async fn guard(
+        &self,
+        id: &GroupId,
+        place: Option<&PrivateAddress>,
+    ) -> Result<(), NetworkError> {
+        self.inner.firewall.set_member(&self.inner.config.layout.veth(id), place).await
+    }
+
+    /// Sends what groups ask of `169.254.169.254` to a port of the gateway.
+    pub async fn answer_metadata_at(&self, port: u16) -> Result<(), NetworkError> {
+        self.inner.firewall.set_metadata(port).await
     }
 
     /// Lets these ports of an address through from outside, and no others.
     pub async fn set_open_ports(
         &self,
-        address: Ipv4Addr,
+        endpoint: impl Into<Endpoint>,
         ports: BTreeSet<Port>,
     ) -> Result<(), NetworkError> {
-        self.inner.firewall.set(address, ports).await
+        self.inner.firewall.set(endpoint.into(), ports).await
     }
 
     /// Puts the whole table back, whatever has become of it, with these ports open and no others.
     pub async fn rebuild(
         &self,
-        open: BTreeMap<Ipv4Addr, BTreeSet<Port>>,
+        open: BTreeMap<Endpoint, BTreeSet<Port>>,
     ) -> Result<(), NetworkError> {
         self.inner.firewall.rebuild(open).await
     }
 
     /// The ports of an address that are let through, as last set.
-    pub fn open_ports(&self, address: Ipv4Addr) -> BTreeSet<Port> {
-        self.inner.firewall.open_ports(address)
+    pub fn open_ports(&self, endpoint: impl Into<Endpoint>) -> BTreeSet<Port> {
+        self.inner.firewall.open_ports(endpoint.into())
     }
 
     /// Looks at what the kernel has.
     pub async fn inventory(&self) -> Result<NetworkInventory, NetworkError> {
         let inner = &self.inner;
-        let open = inner.firewall.look().await?;
+        let seen = inner.firewall.look().await?;
         Ok(NetworkInventory {
             links: inner.links.groups().await?,
-            has_table: open.is_some(),
-            open: open.unwrap_or_default(),
+            has_table: seen.is_some(),
+            open: seen.map(|seen| seen.open).unwrap_or_default(),
             has_gateway: inner.links.has_gateway().await?,
         })
     }
@@ -214,8 +354,20 @@ impl Network {
         self.inner.preparer.stop();
         self.inner.ready.lock().await.close();
         self.inner.firewall.remove().await?;
+        self.inner.links.remove_networks(|_| true).await?;
+        if let Some(uplink) = &self.inner.config.uplink {
+            // A link that has gone answers nobody any more.
+            drop(set_proxy(uplink, false));
+        }
         self.inner.links.remove_gateway().await
     }
+}
+
+/// Has this host answer, or not, for the addresses of groups on a link, and at once.
+fn set_proxy(uplink: &str, is_on: bool) -> Result<(), NetworkError> {
+    let value = if is_on { "1" } else { "0" };
+    write_setting(&format!("/proc/sys/net/ipv4/neigh/{uplink}/proxy_delay"), "0")?;
+    write_setting(&format!("/proc/sys/net/ipv4/conf/{uplink}/proxy_arp"), value)
 }
 
 fn write_setting(path: &str, value: &str) -> Result<(), NetworkError> {

@@ -30,6 +30,9 @@ pub struct ServeArgs {
     /// Give container groups addresses from this range [default: 10.203.0.0/16]
     #[arg(long, env = "WHARF_ADDRESS_POOL", value_name = "CIDR")]
     address_pool: Option<Ipv4Net>,
+    /// Answer for the addresses of groups on this link, of whose network the pool is a part
+    #[arg(long, env = "WHARF_UPLINK", value_name = "LINK")]
+    uplink: Option<String>,
     /// Offer this region by default [default: local]
     #[arg(long, env = "WHARF_LOCATION", value_name = "NAME")]
     location: Option<String>,
@@ -96,6 +99,7 @@ struct File {
     run_dir: Option<Utf8PathBuf>,
     listen: Option<SocketAddr>,
     address_pool: Option<Ipv4Net>,
+    uplink: Option<String>,
     location: Option<String>,
     dns_suffix: Option<String>,
     grace_seconds: Option<u64>,
@@ -128,6 +132,7 @@ pub(crate) struct Config {
     pub(crate) run_dir: Utf8PathBuf,
     pub(crate) listen: SocketAddr,
     pub(crate) address_pool: Ipv4Net,
+    pub(crate) uplink: Option<String>,
     pub(crate) location: String,
     pub(crate) dns_suffix: String,
     pub(crate) grace: Duration,
@@ -210,6 +215,7 @@ impl Config {
                 .or(file.listen)
                 .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8443))),
             address_pool: args.address_pool.or(file.address_pool).unwrap_or_else(default_pool),
+            uplink: args.uplink.or(file.uplink),
             location: args.location.or(file.location).unwrap_or_else(|| "local".to_owned()),
             dns_suffix: args
                 .dns_suffix

@@ -3,6 +3,7 @@
 pub(crate) mod activity_log;
 pub(crate) mod container_groups;
 pub(crate) mod deployments;
+pub(crate) mod dns;
 pub(crate) mod doctor;
 pub(crate) mod environment;
 pub(crate) mod health;

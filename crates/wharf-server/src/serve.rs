@@ -34,7 +34,9 @@ use crate::{
     http::{self, Listeners},
     identity::{Identity, IdentityError},
     ids,
+    metadata_service::{self, MetadataError},
     metrics::Metrics,
+    names,
     sessions::Tickets,
     tls::{self, TlsError},
 };
@@ -99,6 +101,9 @@ pub(crate) enum ServeError {
     /// Something is left on the host.
     #[error("uninstall")]
     Uninstall(#[from] BackendError),
+    /// Groups cannot be told about themselves.
+    #[error("answer the metadata address")]
+    Metadata(#[from] MetadataError),
     /// The runtime cannot be made.
     #[error("start the runtime")]
     Runtime(#[source] io::Error),
@@ -168,8 +173,10 @@ async fn run(config: Config) -> Result<(), ServeError> {
     let backend = Embedded::start(EmbeddedConfig {
         layout,
         pool: config.address_pool,
+        uplink: config.uplink.clone(),
         prepared_networks: 8,
         disk_quota_bytes: config.disk_quota_bytes,
+        names: (!config.is_uninstalling).then(|| names::names(store.clone(), &config.dns_suffix)),
         executable: executable()?,
         images: images.clone(),
         clock: Arc::clone(&clock),
@@ -198,6 +205,7 @@ async fn run(config: Config) -> Result<(), ServeError> {
 }
 
 async fn serve(config: &Config, app: App, listeners: Listeners) -> Result<(), ServeError> {
+    metadata_service::start(app.clone()).await?;
     let stop = CancellationToken::new();
     let controlling = {
         let (controller, stop) = (app.controller.clone(), stop.clone());

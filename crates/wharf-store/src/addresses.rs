@@ -5,9 +5,9 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 use rusqlite::{OptionalExtension as _, Transaction, params};
-use wharf_model::{Error, ErrorKind, GroupId};
+use wharf_model::{Error, ErrorKind, GroupId, group::Group};
 
-use crate::{AcceptError, Store, error::sql};
+use crate::{AcceptError, Store, StoreError, error::sql};
 
 impl Store {
     /// How many groups can have an address.
@@ -15,6 +15,46 @@ impl Store {
         // Neither the network nor the gateway nor the broadcast is for groups.
         let pool = self.inner.config.pool;
         u64::from(u32::from(pool.broadcast()) - u32::from(pool.network())).saturating_sub(2)
+    }
+
+    /// The address of the group with that DNS name (without the installation's suffix).
+    pub fn address_of_name(&self, name: &str) -> Result<Option<Ipv4Addr>, StoreError> {
+        self.read(|connection| {
+            let text = "SELECT address FROM dns_names JOIN addresses USING (group_id)
+                        WHERE name = ?";
+            let address: Option<u32> = connection
+                .prepare_cached(text)
+                .and_then(|mut select| select.query_row([name], |row| row.get(0)).optional())
+                .map_err(sql("look up a DNS name"))?;
+            Ok(address.map(Ipv4Addr::from))
+        })
+    }
+
+    /// The group that has an address of the pool.
+    pub fn group_at(&self, address: Ipv4Addr) -> Result<Option<Group>, StoreError> {
+        let select = "SELECT group_id FROM addresses WHERE address = ?";
+        let id: Option<String> = self.read(|connection| {
+            connection
+                .prepare_cached(select)
+                .and_then(|mut select| {
+                    select.query_row([u32::from(address)], |row| row.get(0)).optional()
+                })
+                .map_err(sql("look up an address"))
+        })?;
+        let id = id.as_deref().and_then(GroupId::parse);
+        id.map_or(Ok(None), |id| self.group_by_id(&id))
+    }
+
+    /// Whether some group's DNS name ends with this one.
+    pub fn has_names_below(&self, name: &str) -> Result<bool, StoreError> {
+        self.read(|connection| {
+            let text = "SELECT EXISTS (SELECT 1 FROM dns_names
+                        WHERE substr(name, -length(?1)) = ?1)";
+            connection
+                .prepare_cached(text)
+                .and_then(|mut select| select.query_row([format!(".{name}")], |row| row.get(0)))
+                .map_err(sql("look for DNS names"))
+        })
     }
 }
 

@@ -69,6 +69,7 @@ fn desired(
             .collect(),
         spec: Arc::new(spec),
         address: None,
+        private: None,
         grace: Duration::from_secs(10),
         recorded: GroupStatus::default(),
         is_from_earlier_boot: false,

@@ -1,10 +1,7 @@
 //! Whether the host can run groups, and whether what is on it is what should be: the invariant
 //! checker behind `wharf doctor`.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
-    net::Ipv4Addr,
-};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use camino::Utf8Path;
 use serde::Serialize;
@@ -12,7 +9,11 @@ use wharf_model::{GroupId, backend::BackendError};
 use wharf_shim::paths::Layout;
 
 use super::{Embedded, failed};
-use crate::{cgroups, network::NetworkInventory, shims::Found};
+use crate::{
+    cgroups,
+    network::{Endpoint, NetworkInventory},
+    shims::Found,
+};
 
 /// One finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -37,8 +38,8 @@ impl Check {
 pub struct Known {
     /// Which group.
     pub id: GroupId,
-    /// Its address.
-    pub address: Option<Ipv4Addr>,
+    /// Where it is reached.
+    pub endpoint: Option<Endpoint>,
     /// Whether it has settled with containers that run.
     pub is_running: bool,
     /// Whether it has settled with nothing that runs.
@@ -102,7 +103,7 @@ impl Embedded {
 
     async fn group_checks(&self, known: &[Known], found: &Inventory) -> Vec<Check> {
         let ids: HashSet<&GroupId> = known.iter().map(|group| &group.id).collect();
-        let addresses: HashSet<Ipv4Addr> = known.iter().filter_map(|g| g.address).collect();
+        let endpoints: BTreeSet<Endpoint> = known.iter().filter_map(|g| g.endpoint).collect();
         let resting: HashSet<&GroupId> =
             known.iter().filter(|g| g.is_at_rest).map(|g| &g.id).collect();
         let orphans = |what: &str, present: Vec<&GroupId>, may_rest: bool| {
@@ -120,8 +121,8 @@ impl Embedded {
             orphans("network link", found.network.links.keys().collect(), false),
             orphans("shim process", found.processes.keys().collect(), false),
         ];
-        let strays = found.network.open.keys().filter(|ip| !addresses.contains(ip));
-        let wrong = strays.map(|ip| format!("ports of {ip} are open for no group")).collect();
+        let strays = found.network.open.keys().filter(|at| !endpoints.contains(at));
+        let wrong = strays.map(|at| format!("ports of {at} are open for no group")).collect();
         checks.push(Check::new("no orphaned firewall rule", wrong));
         checks.push(Check::new("one shim per group", several(&found.processes)));
         let mut wrong = Vec::new();

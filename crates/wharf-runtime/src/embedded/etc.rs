@@ -6,19 +6,30 @@ use wharf_model::spec::DnsSpec;
 
 use crate::shims::EtcFiles;
 
-/// Contents for a group; without a DNS specification names are resolved as on the host.
-pub(super) fn files(hostname: &str, address: Ipv4Addr, dns: Option<&DnsSpec>) -> EtcFiles {
+/// The C library reads no more servers than this.
+const SERVERS_MAX: usize = 3;
+
+/// Contents for a group; `resolver` is the name server that Wharf runs.
+pub(super) fn files(
+    hostname: &str,
+    address: Ipv4Addr,
+    resolver: Ipv4Addr,
+    dns: Option<&DnsSpec>,
+) -> EtcFiles {
     let hosts = format!("127.0.0.1\tlocalhost\n::1\tlocalhost\n{address}\t{hostname}\n");
     let resolv_conf = match dns {
-        Some(dns) => resolv_conf(dns),
-        None => inherited(&fs_err::read_to_string("/etc/resolv.conf").unwrap_or_default()),
+        Some(dns) => resolv_conf(dns, resolver),
+        None => format!("nameserver {resolver}\n"),
     };
     EtcFiles { hosts, resolv_conf }
 }
 
-fn resolv_conf(dns: &DnsSpec) -> String {
+/// The servers asked for, and ours behind them, as the real service adds its own.
+fn resolv_conf(dns: &DnsSpec, resolver: Ipv4Addr) -> String {
     let mut text = String::new();
-    for server in &dns.name_servers {
+    let own = resolver.to_string();
+    let own = (!dns.name_servers.contains(&own)).then_some(&own);
+    for server in dns.name_servers.iter().chain(own).take(SERVERS_MAX) {
         // Writing to a string cannot fail.
         let _infallible = writeln!(text, "nameserver {server}");
     }
@@ -30,33 +41,34 @@ fn resolv_conf(dns: &DnsSpec) -> String {
     text
 }
 
-/// The host's file without servers on its loopback, which a group cannot reach.
-fn inherited(host: &str) -> String {
-    let is_local = |line: &&str| {
-        let server = line.strip_prefix("nameserver").map(str::trim);
-        server.is_some_and(|server| server.starts_with("127.") || server == "::1")
-    };
-    host.lines().filter(|line| !is_local(line)).fold(String::new(), |text, line| text + line + "\n")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn dns_settings_become_a_resolver_file_in_order() {
-        let dns = DnsSpec {
-            name_servers: vec!["10.0.0.1".to_owned(), "10.0.0.2".to_owned()],
+    const OWN: Ipv4Addr = Ipv4Addr::new(10, 203, 0, 1);
+
+    fn dns(servers: &[&str]) -> DnsSpec {
+        DnsSpec {
+            name_servers: servers.iter().map(ToString::to_string).collect(),
             search_domains: Some("a.test b.test".to_owned()),
             options: Some("ndots:2".to_owned()),
-        };
-        let expected =
-            "nameserver 10.0.0.1\nnameserver 10.0.0.2\nsearch a.test b.test\noptions ndots:2\n";
-        assert_eq!(resolv_conf(&dns), expected);
+        }
     }
 
     #[test]
-    fn a_resolver_on_the_hosts_loopback_is_left_out() {
-        assert_eq!(inherited("nameserver 127.0.0.53\nsearch lan\n"), "search lan\n");
+    fn dns_settings_become_a_resolver_file_in_order_with_our_server_last() {
+        let expected = "nameserver 10.0.0.1\nnameserver 10.0.0.2\nnameserver 10.203.0.1\nsearch \
+                        a.test b.test\noptions ndots:2\n";
+        assert_eq!(resolv_conf(&dns(&["10.0.0.1", "10.0.0.2"]), OWN), expected);
+        let full = resolv_conf(&dns(&["10.0.0.1", "10.0.0.2", "10.0.0.3"]), OWN);
+        assert!(!full.contains("10.203.0.1"), "{full}");
+        assert_eq!(resolv_conf(&dns(&["10.203.0.1"]), OWN).matches("nameserver").count(), 1);
+    }
+
+    #[test]
+    fn without_settings_our_server_is_the_only_one() {
+        let files = files("web", Ipv4Addr::new(10, 203, 0, 9), OWN, None);
+        assert_eq!(files.resolv_conf, "nameserver 10.203.0.1\n");
+        assert!(files.hosts.ends_with("10.203.0.9\tweb\n"));
     }
 }

@@ -1,7 +1,7 @@
 //! The effects of a plan. Each is idempotent; a crash after any of them is repaired by the next
 //! pass.
 
-use std::{io, net::Ipv4Addr};
+use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use wharf_model::{
@@ -15,7 +15,9 @@ use wharf_model::{
 use super::{Embedded, etc, failed};
 use crate::{
     bundle::{self, BundlePlan},
-    logs, volumes,
+    logs,
+    network::Endpoint,
+    volumes,
 };
 
 /// Logs kept of one container: the present run's and the one before.
@@ -32,10 +34,10 @@ impl Embedded {
             }
             Step::FetchVolume(volume) => self.fetch_volume(desired, volume),
             Step::EnsureSandbox => self.ensure_sandbox(desired).await,
-            Step::SetOpenPorts(ports) => match desired.address {
-                Some(address) => self
+            Step::SetOpenPorts(ports) => match endpoint(desired) {
+                Some(endpoint) => self
                     .network
-                    .set_open_ports(address, ports.clone())
+                    .set_open_ports(endpoint, ports.clone())
                     .await
                     .map_err(|source| failed(format!("open the ports of group {id}"), source)),
                 None => Ok(()),
@@ -45,7 +47,7 @@ impl Embedded {
             }
             Step::SignalContainer { name, signal } => self.signal(id, name, *signal).await,
             Step::RemoveContainer(name) => self.remove_container(id, name).await,
-            Step::RemoveSandbox => self.remove_sandbox(id, desired.address).await,
+            Step::RemoveSandbox => self.remove_sandbox(id, endpoint(desired)).await,
             Step::RemoveScratch => {
                 self.fetches.cancel(id).await;
                 self.remove_tree(&self.layout.storage(id).scratch()).await
@@ -88,11 +90,12 @@ impl Embedded {
         };
         let netns = self
             .network
-            .take(id, address)
+            .take(id, address, desired.private.as_ref())
             .await
             .map_err(|source| failed(format!("make the network of group {id}"), source))?;
         let hostname = hostname(desired);
-        let etc = etc::files(&hostname, address, desired.spec.dns.as_ref());
+        let own = desired.private.as_ref().map_or(address, |place| place.address);
+        let etc = etc::files(&hostname, own, self.network.gateway(), desired.spec.dns.as_ref());
         self.shims
             .spawn(id, &hostname, netns, &etc)
             .await
@@ -163,10 +166,10 @@ impl Embedded {
     pub(super) async fn remove_sandbox(
         &self,
         id: &GroupId,
-        address: Option<Ipv4Addr>,
+        endpoint: Option<Endpoint>,
     ) -> Result<(), BackendError> {
         let shim = self.shims.shutdown_and_clean(id).await;
-        let network = self.network.release(id, address).await;
+        let network = self.network.release(id, endpoint).await;
         shim.map_err(|source| failed(format!("remove the containers of group {id}"), source))?;
         network.map_err(|source| failed(format!("remove the network of group {id}"), source))
     }
@@ -183,6 +186,14 @@ impl Embedded {
             }
             Ok(()) | Err(_) => Ok(()),
         }
+    }
+}
+
+/// Where others reach the group.
+pub(super) fn endpoint(desired: &Desired) -> Option<Endpoint> {
+    match &desired.private {
+        Some(place) => Some(place.into()),
+        None => desired.address.map(Endpoint::from),
     }
 }
 

@@ -14,7 +14,7 @@ use wharf_model::{
 };
 use wharf_shim::table::{Container, Table};
 
-use super::{Embedded, failed, probes::Probed};
+use super::{Embedded, execute, failed, probes::Probed};
 use crate::{
     shims::{self, Found},
     volumes,
@@ -35,6 +35,10 @@ impl Embedded {
         };
         if sandbox == Sandbox::Alive {
             self.subscribe(id);
+            self.network
+                .guard(id, desired.private.as_ref())
+                .await
+                .map_err(|source| failed(format!("guard the network of group {id}"), source))?;
         }
         let nobody = Table::default();
         self.probes.sync(desired, if sandbox == Sandbox::Alive { &table } else { &nobody });
@@ -47,7 +51,9 @@ impl Embedded {
         Ok(Observed {
             storage: self.observe_storage(id),
             sandbox,
-            open_ports: desired.address.map(|ip| self.network.open_ports(ip)).unwrap_or_default(),
+            open_ports: execute::endpoint(desired)
+                .map(|endpoint| self.network.open_ports(endpoint))
+                .unwrap_or_default(),
             images: self.observe_images(desired)?,
             volumes: self.observe_volumes(desired),
             containers,

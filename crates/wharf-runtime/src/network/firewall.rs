@@ -1,31 +1,56 @@
-//! What passes to and from groups: one nftables table, with one set of open ports.
+//! What passes to and from groups: one nftables table, with sets of open ports.
 //!
-//! A group's ports are elements of the set, so a change is one small atomic batch whatever the
-//! number of groups; changes that arrive while `nft` runs go together in its next run.
+//! A group's ports are elements of a set, so a change is one small atomic batch whatever the
+//! number of groups; changes that arrive while `nft` runs go together in its next run. When
+//! somebody else takes anything of the table away, it is put back at once.
+
+mod batch;
+mod rules;
+mod seen;
+mod watch;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::Ipv4Addr,
     process::Stdio,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use serde_json::Value;
 use tokio::{
-    io::AsyncWriteExt as _,
     process::Command,
     sync::{mpsc, oneshot},
 };
-use wharf_model::spec::{Port, Protocol};
+use wharf_model::{
+    network::PrivateAddress,
+    spec::{Port, Protocol},
+};
 
-use super::{NetworkConfig, NetworkError};
+use super::{Endpoint, NetworkConfig, NetworkError};
+use batch::nft;
+use seen::Seen;
+use watch::{Taken, Watch};
 
-type Open = BTreeMap<Ipv4Addr, BTreeSet<Port>>;
+type Open = BTreeMap<Endpoint, BTreeSet<Port>>;
 
-/// What is to be open: of one address, or altogether after making the table anew.
+/// What the table is to hold.
+#[derive(Clone, Debug, Default)]
+struct State {
+    open: Open,
+    /// Links of groups in virtual networks; of those found at the start the place is not known.
+    members: BTreeMap<String, Option<PrivateAddress>>,
+    /// The port of the gateway that answers for the metadata address.
+    metadata: Option<u16>,
+}
+
+/// What is to be different.
 enum Wish {
-    Address(Ipv4Addr, BTreeSet<Port>),
+    Ports(Endpoint, BTreeSet<Port>),
+    Member(String, Option<Box<PrivateAddress>>),
+    Metadata(u16),
+    /// These ports open and no others, in a table made anew.
     All(Open),
+    /// No table at all, for good.
+    Nothing,
 }
 
 struct Change {
@@ -33,38 +58,80 @@ struct Change {
     done: oneshot::Sender<Result<(), NetworkError>>,
 }
 
-/// The table of this installation.
+/// The table of this installation. What keeps it as it should be ends with the last clone.
 #[derive(Clone, Debug)]
 pub(super) struct Firewall {
-    table: String,
-    rules: Arc<str>,
-    open: Arc<Mutex<Open>>,
+    keeper: Keeper,
     changes: mpsc::UnboundedSender<Change>,
 }
 
+/// What changes the table, one batch at a time.
+#[derive(Clone, Debug)]
+struct Keeper {
+    table: String,
+    config: Arc<NetworkConfig>,
+    state: Arc<Mutex<State>>,
+}
+
 impl Firewall {
-    /// Makes or renews the rules; open ports that are there stay open.
+    /// Makes or renews the rules; open ports and members that are there stay.
     pub(super) async fn start(config: &NetworkConfig) -> Result<Self, NetworkError> {
         let table = config.layout.nft_table();
-        let rules: Arc<str> = rules(config).into();
-        nft(&table, &rules).await?;
+        nft(&table, &rules::rules(config)).await?;
         let (changes, incoming) = mpsc::unbounded_channel();
-        let firewall = Self { table, rules, open: Arc::default(), changes };
-        *firewall.lock() = firewall.look().await?.unwrap_or_default();
-        tokio::spawn(firewall.clone().apply_all(incoming));
-        Ok(firewall)
+        let keeper = Keeper { table, config: Arc::new(config.clone()), state: Arc::default() };
+        let found = keeper.look().await?.unwrap_or_default();
+        *keeper.lock() = State { open: found.open, members: found.members, metadata: None };
+        let watch = Watch::open(&keeper.table)
+            .map_err(|error| keeper.failed(format!("watch the table: {error}")))?;
+        tokio::spawn(keeper.clone().apply_all(incoming, watch));
+        Ok(Self { keeper, changes })
     }
 
-    pub(super) fn open_ports(&self, address: Ipv4Addr) -> BTreeSet<Port> {
-        self.lock().get(&address).cloned().unwrap_or_default()
+    pub(super) fn open_ports(&self, endpoint: Endpoint) -> BTreeSet<Port> {
+        self.keeper.lock().open.get(&endpoint).cloned().unwrap_or_default()
     }
 
     pub(super) async fn set(
         &self,
-        address: Ipv4Addr,
+        endpoint: Endpoint,
         ports: BTreeSet<Port>,
     ) -> Result<(), NetworkError> {
-        self.change(Wish::Address(address, ports)).await
+        self.change(Wish::Ports(endpoint, ports)).await
+    }
+
+    /// Says which virtual network a link belongs to, if any; nothing is done when that is so.
+    pub(super) async fn set_member(
+        &self,
+        link: &str,
+        place: Option<&PrivateAddress>,
+    ) -> Result<(), NetworkError> {
+        let is_so = match (self.keeper.lock().members.get(link), place) {
+            (None, None) => true,
+            (Some(Some(present)), Some(place)) => present == place,
+            (Some(_), _) | (None, Some(_)) => false,
+        };
+        if is_so {
+            return Ok(());
+        }
+        self.change(Wish::Member(link.to_owned(), place.cloned().map(Box::new))).await
+    }
+
+    /// Whether a link belongs to a virtual network.
+    pub(super) fn is_member(&self, link: &str) -> bool {
+        self.keeper.lock().members.contains_key(link)
+    }
+
+    /// Whether some link belongs to a virtual network; `true` as long as that is not known.
+    pub(super) fn has_members(&self, network: u16) -> bool {
+        let state = self.keeper.lock();
+        let mut members = state.members.values();
+        members.any(|place| place.as_ref().is_none_or(|place| place.network == network))
+    }
+
+    /// Sends what is asked of the metadata address to a port of the gateway.
+    pub(super) async fn set_metadata(&self, port: u16) -> Result<(), NetworkError> {
+        self.change(Wish::Metadata(port)).await
     }
 
     /// Makes the whole table anew, with these ports and no others.
@@ -72,51 +139,186 @@ impl Firewall {
         self.change(Wish::All(open)).await
     }
 
+    /// What the kernel has; `None` when the table is not there.
+    pub(super) async fn look(&self) -> Result<Option<Seen>, NetworkError> {
+        self.keeper.look().await
+    }
+
+    /// Removes the table; nothing can be changed afterwards.
+    pub(super) async fn remove(&self) -> Result<(), NetworkError> {
+        match self.change(Wish::Nothing).await {
+            Err(NetworkError::Closed) | Ok(()) => Ok(()),
+            failed => failed,
+        }
+    }
+
     async fn change(&self, wish: Wish) -> Result<(), NetworkError> {
         let (done, result) = oneshot::channel();
         self.changes.send(Change { wish, done }).map_err(|_| NetworkError::Closed)?;
         result.await.map_err(|_| NetworkError::Closed)?
     }
+}
 
-    async fn apply_all(self, mut incoming: mpsc::UnboundedReceiver<Change>) {
+impl Keeper {
+    async fn apply_all(self, mut incoming: mpsc::UnboundedReceiver<Change>, watch: Watch) {
         let mut batch = Vec::new();
-        while incoming.recv_many(&mut batch, 512).await > 0 {
-            let result = self.apply(&batch).await;
-            for change in batch.drain(..) {
-                // The error is the same for all; who gave up waiting does not want it.
-                drop(change.done.send(match &result {
-                    Ok(()) => Ok(()),
-                    Err(reason) => Err(self.failed(reason.clone())),
-                }));
+        loop {
+            tokio::select! {
+                count = incoming.recv_many(&mut batch, 512) => {
+                    if count == 0 {
+                        return;
+                    }
+                    if self.apply_batch(&mut batch, &watch).await == Extent::Nothing {
+                        return;
+                    }
+                }
+                () = watch.changed() => {
+                    if watch.drain() != Taken::default() {
+                        self.repair(&watch).await;
+                    }
+                }
             }
         }
     }
 
-    async fn apply(&self, batch: &[Change]) -> Result<(), String> {
+    async fn apply_batch(&self, batch: &mut Vec<Change>, watch: &Watch) -> Extent {
+        let is_end = batch.iter().any(|change| matches!(change.wish, Wish::Nothing));
+        let result = if is_end {
+            self.remove().await.map(|()| Extent::Nothing)
+        } else {
+            self.apply(batch).await
+        };
+        // What we took away ourselves is no reason to repair; rules go only with the whole table
+        // or with a member.
+        let taken = watch.drain();
+        for change in batch.drain(..) {
+            // The error is the same for all; who gave up waiting does not want it.
+            drop(change.done.send(match &result {
+                Ok(_) => Ok(()),
+                Err(reason) => Err(self.failed(reason.clone())),
+            }));
+        }
+        let extent = result.unwrap_or(Extent::All);
+        if extent == Extent::Elements && taken.rules {
+            self.repair(watch).await;
+        }
+        extent
+    }
+
+    async fn repair(&self, watch: &Watch) {
+        tracing::warn!(table = self.table, "somebody changed the firewall; putting it back");
+        let state = self.lock().clone();
+        if let Err(error) = nft(&self.table, &self.whole(&state)).await {
+            let error = wharf_model::error::chain(&error);
+            tracing::error!(error, "putting the firewall back failed");
+        }
+        watch.drain();
+    }
+
+    async fn apply(&self, batch: &[Change]) -> Result<Extent, String> {
         let have = self.lock().clone();
-        let (mut next, mut anew) = (have.clone(), false);
+        let (mut next, mut extent) = (have.clone(), Extent::Elements);
         for change in batch {
             match &change.wish {
-                Wish::Address(address, ports) => drop(next.insert(*address, ports.clone())),
-                Wish::All(open) => (next, anew) = (open.clone(), true),
+                Wish::Ports(endpoint, ports) => drop(next.open.insert(*endpoint, ports.clone())),
+                Wish::Member(link, place) => {
+                    extent = extent.max(Extent::Rules);
+                    match place {
+                        Some(place) => {
+                            next.members.insert(link.clone(), Some(PrivateAddress::clone(place)))
+                        }
+                        None => next.members.remove(link),
+                    };
+                }
+                Wish::Metadata(port) => {
+                    extent = extent.max(Extent::Rules);
+                    next.metadata = Some(*port);
+                }
+                Wish::All(open) => {
+                    extent = Extent::All;
+                    next.open.clone_from(open);
+                }
+                Wish::Nothing => {}
             }
         }
-        next.retain(|_, ports| !ports.is_empty());
-        let small = difference(&self.table, &elements(&have), &elements(&next));
+        next.open.retain(|_, ports| !ports.is_empty());
         // When the small change fails, somebody else has changed or deleted the table.
-        if anew || nft(&self.table, &small).await.is_err() {
-            let all = difference(&self.table, &BTreeSet::new(), &elements(&next));
-            let whole = format!("{}flush set inet {} open\n{all}", self.rules, self.table);
+        if extent == Extent::All || nft(&self.table, &self.small(&have, &next)).await.is_err() {
+            extent = Extent::All;
+            let whole = self.whole(&next);
             nft(&self.table, &whole).await.map_err(|error| error.to_string())?;
         }
         *self.lock() = next;
-        Ok(())
+        Ok(extent)
     }
 
-    /// The open ports as the kernel has them; `None` when the table is not there.
-    pub(super) async fn look(&self) -> Result<Option<Open>, NetworkError> {
+    /// What leads from one state to another.
+    fn small(&self, have: &State, next: &State) -> String {
+        let mut text = String::new();
+        for (link, place) in &have.members {
+            if next.members.get(link) != Some(place) {
+                text += &rules::no_member(&self.table, link);
+            }
+        }
+        for (link, place) in &next.members {
+            if have.members.get(link) != Some(place) {
+                text += &self.member(link, place.as_ref());
+            }
+        }
+        if let Some(port) = next.metadata.filter(|_| have.metadata != next.metadata) {
+            text += &rules::metadata(&self.config, port);
+        }
+        text + &difference(&self.table, &self.elements(&have.open), &self.elements(&next.open))
+    }
+
+    /// The whole table; members whose place is not known keep what the kernel has, if anything.
+    fn whole(&self, state: &State) -> String {
+        let table = &self.table;
+        let mut text = rules::rules(&self.config);
+        for name in ["open", "open_inside"] {
+            text.extend(["flush set inet ", table.as_str(), " ", name, "\n"]);
+        }
+        for (link, place) in state.members.iter().filter(|(_, place)| place.is_some()) {
+            // Added first, so that there is something to take away.
+            let member = self.member(link, place.as_ref());
+            text += &(member.clone() + &rules::no_member(table, link) + &member);
+        }
+        if let Some(port) = state.metadata {
+            text += &rules::metadata(&self.config, port);
+        }
+        text + &difference(table, &BTreeSet::new(), &self.elements(&state.open))
+    }
+
+    fn member(&self, link: &str, place: Option<&PrivateAddress>) -> String {
+        place.map_or_else(String::new, |place| {
+            rules::member(&self.table, link, self.config.mark(place.network), place)
+        })
+    }
+
+    /// Open ports, each with its set.
+    fn elements(&self, open: &Open) -> Elements {
+        let element = |endpoint: &Endpoint, port: &Port| {
+            let protocol = match port.protocol {
+                Protocol::Tcp => "tcp",
+                Protocol::Udp => "udp",
+            };
+            let rest = format!("{} . {protocol} . {}", endpoint.address, port.port);
+            match endpoint.network {
+                None => ("open", rest),
+                Some(network) => {
+                    ("open_inside", format!("{:#x} . {rest}", self.config.mark(network)))
+                }
+            }
+        };
+        open.iter()
+            .flat_map(|(at, ports)| ports.iter().map(move |port| element(at, port)))
+            .collect()
+    }
+
+    /// What the kernel has; `None` when the table is not there.
+    async fn look(&self) -> Result<Option<Seen>, NetworkError> {
         let output = Command::new("nft")
-            .args(["-j", "list", "set", "inet", &self.table, "open"])
+            .args(["-j", "list", "table", "inet", &self.table])
             .stdin(Stdio::null())
             .output()
             .await
@@ -128,130 +330,49 @@ impl Firewall {
         }
         let listing: Value = serde_json::from_slice(&output.stdout)
             .map_err(|error| self.failed(format!("read its answer: {error}")))?;
-        Ok(Some(parse(&listing)))
+        Ok(Some(seen::parse(&listing)))
     }
 
-    pub(super) async fn remove(&self) -> Result<(), NetworkError> {
+    async fn remove(&self) -> Result<(), String> {
         let table = &self.table;
-        nft(table, &format!("add table inet {table}\ndelete table inet {table}\n")).await
+        let batch = format!("add table inet {table}\ndelete table inet {table}\n");
+        nft(table, &batch).await.map_err(|error| error.to_string())
     }
 
     fn failed(&self, reason: String) -> NetworkError {
         NetworkError::Firewall { table: self.table.clone(), reason }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Open> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// All rules but the elements of the set, as one batch that replaces what is there.
-fn rules(config: &NetworkConfig) -> String {
-    let (table, pool, gateway) = (config.layout.nft_table(), config.pool, config.gateway());
-    let links = format!("\"{}*\"", config.layout.veth_prefix());
-    format!(
-        "add table inet {table}
-add set inet {table} open {{ type ipv4_addr . inet_proto . inet_service; }}
-add chain inet {table} to_group
-add chain inet {table} to_host
-add chain inet {table} spoofed {{ type filter hook prerouting priority raw; policy accept; }}
-add chain inet {table} forward {{ type filter hook forward priority filter; policy accept; }}
-add chain inet {table} input {{ type filter hook input priority filter; policy accept; }}
-add chain inet {table} output {{ type filter hook output priority filter; policy accept; }}
-add chain inet {table} postrouting {{ type nat hook postrouting priority srcnat; policy accept; }}
-flush chain inet {table} to_group
-flush chain inet {table} to_host
-flush chain inet {table} spoofed
-flush chain inet {table} forward
-flush chain inet {table} input
-flush chain inet {table} output
-flush chain inet {table} postrouting
-add rule inet {table} to_group ct state established,related accept
-add rule inet {table} to_group icmp type echo-request accept
-add rule inet {table} to_group ip daddr . meta l4proto . th dport @open accept
-add rule inet {table} to_group meta l4proto tcp reject with tcp reset
-add rule inet {table} to_group reject with icmpx port-unreachable
-add rule inet {table} to_host ct state established,related accept
-add rule inet {table} to_host ip daddr {gateway} icmp type echo-request accept
-add rule inet {table} to_host meta l4proto tcp reject with tcp reset
-add rule inet {table} to_host meta nfproto ipv4 reject with icmpx port-unreachable
-add rule inet {table} to_host drop
-add rule inet {table} spoofed iifname {links} fib saddr . iif oif missing drop
-add rule inet {table} forward oifname {links} jump to_group
-add rule inet {table} input iifname {links} jump to_host
-add rule inet {table} output oifname {links} jump to_group
-add rule inet {table} postrouting ip saddr {pool} oifname != {links} masquerade
-"
-    )
+/// How much of the table a change touches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Extent {
+    Elements,
+    Rules,
+    All,
+    /// There is no table any more.
+    Nothing,
 }
 
-fn elements(open: &Open) -> BTreeSet<String> {
-    open.iter()
-        .flat_map(|(address, ports)| {
-            ports.iter().map(move |port| {
-                let protocol = match port.protocol {
-                    Protocol::Tcp => "tcp",
-                    Protocol::Udp => "udp",
-                };
-                format!("{address} . {protocol} . {}", port.port)
-            })
-        })
-        .collect()
-}
+type Elements = BTreeSet<(&'static str, String)>;
 
-fn difference(table: &str, have: &BTreeSet<String>, want: &BTreeSet<String>) -> String {
-    let line = |verb: &str, elements: Vec<&str>| {
+fn difference(table: &str, have: &Elements, want: &Elements) -> String {
+    let line = |verb: &str, set: &str, elements: Vec<&str>| {
         if elements.is_empty() {
             return String::new();
         }
-        format!("{verb} element inet {table} open {{ {} }}\n", elements.join(", "))
+        format!("{verb} element inet {table} {set} {{ {} }}\n", elements.join(", "))
     };
-    let gone = have.difference(want).map(String::as_str).collect();
-    let new = want.difference(have).map(String::as_str).collect();
-    line("delete", gone) + &line("add", new)
-}
-
-fn parse(listing: &Value) -> Open {
-    let mut open = Open::new();
-    let sets = listing["nftables"].as_array().into_iter().flatten();
-    let elements = sets.filter_map(|entry| entry["set"]["elem"].as_array()).flatten();
-    for element in elements {
-        let parts = &element["concat"];
-        let address = parts[0].as_str().and_then(|text| text.parse().ok());
-        let protocol = match parts[1].as_str() {
-            Some("tcp") => Some(Protocol::Tcp),
-            Some("udp") => Some(Protocol::Udp),
-            _ => None,
-        };
-        let port = parts[2].as_u64().and_then(|number| u16::try_from(number).ok());
-        if let (Some(address), Some(protocol), Some(port)) = (address, protocol, port) {
-            open.entry(address).or_default().insert(Port { port, protocol });
-        }
+    let mut text = String::new();
+    for set in ["open", "open_inside"] {
+        let of = |element: &&(&str, String)| element.0 == set;
+        let gone = have.difference(want).filter(of).map(|(_, text)| text.as_str()).collect();
+        let new = want.difference(have).filter(of).map(|(_, text)| text.as_str()).collect();
+        text += &(line("delete", set, gone) + &line("add", set, new));
     }
-    open
-}
-
-/// Runs one batch, all or nothing.
-async fn nft(table: &str, batch: &str) -> Result<(), NetworkError> {
-    if batch.is_empty() {
-        return Ok(());
-    }
-    let failed = |reason: String| NetworkError::Firewall { table: table.to_owned(), reason };
-    let run = async {
-        let mut child = Command::new("nft")
-            .args(["-f", "-"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        if let Some(mut input) = child.stdin.take() {
-            input.write_all(batch.as_bytes()).await?;
-        }
-        child.wait_with_output().await
-    };
-    let output = run.await.map_err(|error| failed(format!("run nft: {error}")))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+    text
 }

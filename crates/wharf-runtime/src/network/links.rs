@@ -18,16 +18,16 @@ use super::{NetworkConfig, NetworkError, namespaces::Prepared};
 /// `ENODEV`: there is no such link.
 const NO_DEVICE: i32 = -19;
 /// `EEXIST`.
-const EXISTS: i32 = -17;
+pub(super) const EXISTS: i32 = -17;
 
 /// Metric of the route that catches what no group has: behind every other.
-const NOWHERE_PRIORITY: u32 = 65_535;
+pub(super) const NOWHERE_PRIORITY: u32 = 65_535;
 
 /// The host's links, through one netlink socket.
 #[derive(Clone, Debug)]
 pub(super) struct Links {
-    handle: Handle,
-    config: NetworkConfig,
+    pub(super) handle: Handle,
+    pub(super) config: NetworkConfig,
 }
 
 pub(super) fn failed(
@@ -37,7 +37,7 @@ pub(super) fn failed(
     move |source| NetworkError::Netlink { operation, source }
 }
 
-fn code(error: &rtnetlink::Error) -> i32 {
+pub(super) fn code(error: &rtnetlink::Error) -> i32 {
     match error {
         rtnetlink::Error::NetlinkError(message) => message.raw_code(),
         _ => 0,
@@ -70,6 +70,13 @@ impl Links {
     pub(super) async fn check_overlap(&self) -> Result<(), NetworkError> {
         let ours: Vec<u32> = self.ours().await?.into_iter().map(|(_, index)| index).collect();
         let gateway = index_of(&self.handle, &self.config.layout.gateway_link()).await?;
+        let uplink = match &self.config.uplink {
+            None => None,
+            Some(name) => {
+                let found = index_of(&self.handle, name).await?;
+                Some(found.ok_or_else(|| NetworkError::NoUplink { name: name.clone() })?)
+            }
+        };
         let all = RouteMessageBuilder::<Ipv4Addr>::new().build();
         let mut routes = self.handle.route().get(all).execute();
         while let Some(route) = routes.try_next().await.map_err(failed("list routes"))? {
@@ -83,6 +90,11 @@ impl Links {
                 || (self.config.pool == prefix && is_nowhere(&route));
             let is_default = prefix.prefix_len() == 0;
             let pool = self.config.pool;
+            // In a LAN the pool is a part of what the LAN's link reaches.
+            let is_lan = link.is_some() && link == uplink && prefix.contains(&pool);
+            if is_lan && prefix != pool {
+                continue;
+            }
             if !is_default && !is_ours && (pool.contains(&prefix) || prefix.contains(&pool)) {
                 return Err(NetworkError::Overlap { pool, route: prefix.to_string() });
             }

@@ -13,10 +13,12 @@ use std::{
     },
 };
 
+use ipnet::Ipv4Net;
 use nix::sched::{CloneFlags, setns, unshare};
 use rtnetlink::{Handle, LinkUnspec, RouteMessageBuilder, packet_route::route::RouteScope};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+use wharf_model::network::PrivateAddress;
 
 use super::{
     NetworkConfig, NetworkError,
@@ -39,6 +41,39 @@ impl Prepared {
     pub(super) async fn give_address(&self, address: Ipv4Addr) -> Result<(), NetworkError> {
         let new = self.inside.address().add(self.inside_index, address.into(), 32);
         new.execute().await.map_err(failed(format!("give {address} to eth0 of a group")))
+    }
+
+    /// An address in a virtual network, which speaks to that network, and one of the pool, which
+    /// speaks to everything else.
+    pub(super) async fn give_two(
+        &self,
+        place: &PrivateAddress,
+        address: Ipv4Addr,
+        gateway: Ipv4Addr,
+    ) -> Result<(), NetworkError> {
+        self.give_address(place.address).await?;
+        self.give_address(address).await?;
+        let via = |prefix: Ipv4Net, source: Ipv4Addr| {
+            RouteMessageBuilder::<Ipv4Addr>::new()
+                .output_interface(self.inside_index)
+                .destination_prefix(prefix.network(), prefix.prefix_len())
+                .gateway(gateway)
+                .pref_source(source)
+                .build()
+        };
+        let inside = place.ranges.iter().map(|range| via(*range, place.address));
+        let direct = RouteMessageBuilder::<Ipv4Addr>::new()
+            .output_interface(self.inside_index)
+            .destination_prefix(gateway, 32)
+            .scope(RouteScope::Link)
+            .pref_source(address)
+            .build();
+        let all = [direct, via(Ipv4Net::default(), address)].into_iter().chain(inside);
+        for route in all {
+            let about = failed(format!("route a group through {gateway}"));
+            self.inside.route().add(route).replace().execute().await.map_err(about)?;
+        }
+        Ok(())
     }
 
     /// Everything goes through the gateway; needs no address yet.

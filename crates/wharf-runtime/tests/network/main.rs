@@ -3,7 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
+mod lan;
+mod matrix;
+mod names;
 mod peers;
+mod repair;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,7 +30,7 @@ use wharf_shim::paths::Layout;
 fn config(bits: u64, pool: &str) -> NetworkConfig {
     let instance = InstanceId::from_bits(bits ^ u64::from(std::process::id()) << 7);
     let layout = Layout { data_dir: "/nowhere".into(), run_dir: "/nowhere".into(), instance };
-    NetworkConfig { layout, pool: pool.parse().unwrap(), prepared: 2 }
+    NetworkConfig { layout, pool: pool.parse().unwrap(), uplink: None, prepared: 2 }
 }
 
 fn address(config: &NetworkConfig, last: u32) -> Ipv4Addr {
@@ -79,10 +83,16 @@ fn leftovers(config: &NetworkConfig) -> String {
         let output = Command::new(program).args(args).output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     };
-    let needles = [config.layout.veth_prefix(), config.layout.instance.to_string()];
+    let mark = format!("fwmark {:#x}", config.mark(0) >> 12);
+    let needles = [config.layout.veth_prefix(), config.layout.instance.to_string(), mark];
     let pool = config.pool.network().to_string();
-    let all = [run("ip", &["-o", "link"]), run("ip", &["route"]), run("nft", &["list", "tables"])]
-        .concat();
+    let all = [
+        run("ip", &["-o", "link"]),
+        run("ip", &["route", "show", "table", "all"]),
+        run("ip", &["rule"]),
+        run("nft", &["list", "tables"]),
+    ]
+    .concat();
     all.lines()
         .filter(|line| needles.iter().any(|n| line.contains(n)) || line.contains(&pool))
         .collect()
@@ -94,8 +104,8 @@ async fn declared_ports_answer_and_all_others_look_closed() {
     let network = Network::start(config.clone()).await.unwrap();
     let (a, b) = (GroupId::from_bits(11), GroupId::from_bits(12));
     let (ip_a, ip_b) = (address(&config, 2), address(&config, 3));
-    let inside_a = network.take(&a, ip_a).await.unwrap();
-    let inside_b = network.take(&b, ip_b).await.unwrap();
+    let inside_a = network.take(&a, ip_a, None).await.unwrap();
+    let inside_b = network.take(&b, ip_b, None).await.unwrap();
     serve(inside_a.try_clone().unwrap(), 80);
     serve(inside_a, 81);
     network.set_open_ports(ip_a, tcp(80)).await.unwrap();
@@ -117,18 +127,18 @@ async fn declared_ports_answer_and_all_others_look_closed() {
     assert!(ask(address(&config, 77), 80).is_err());
 
     // A daemon that starts anew finds the ports open and leaves connections alone.
+    drop(network);
     let again = Network::start(config.clone()).await.unwrap();
     assert_eq!(again.open_ports(ip_a), tcp(80));
     assert_eq!(ask(ip_a, 80).unwrap(), format!("hello {gateway}"));
 
     drop(inside_b);
     for (id, ip) in [(&a, ip_a), (&b, ip_b)] {
-        again.release(id, Some(ip)).await.unwrap();
-        again.release(id, Some(ip)).await.unwrap();
+        again.release(id, Some(ip.into())).await.unwrap();
+        again.release(id, Some(ip.into())).await.unwrap();
     }
-    network.remove_all().await.unwrap();
     again.remove_all().await.unwrap();
-    drop((network, again));
+    drop(again);
     assert!(is_clean(&config).await, "{}", leftovers(&config));
 }
 
@@ -153,7 +163,7 @@ async fn a_flushed_table_is_repaired_by_the_next_change() {
     assert!(Command::new("nft").args(set).status().unwrap().success());
     network.set_open_ports(ip, tcp(443)).await.unwrap();
     let found = network.inventory().await.unwrap();
-    assert_eq!(found.open.get(&ip), Some(&tcp(443)));
+    assert_eq!(found.open.get(&ip.into()), Some(&tcp(443)));
 
     // Somebody deletes all rules: the next change of one address brings back those of the others.
     let all = ["delete", "table", "inet", &config.layout.nft_table()];
@@ -161,11 +171,11 @@ async fn a_flushed_table_is_repaired_by_the_next_change() {
     assert!(!network.inventory().await.unwrap().has_table);
     let other = address(&config, 3);
     network.set_open_ports(other, tcp(80)).await.unwrap();
-    let both = BTreeMap::from([(ip, tcp(443)), (other, tcp(80))]);
+    let both = BTreeMap::from([(ip.into(), tcp(443)), (other.into(), tcp(80))]);
     assert_eq!(network.inventory().await.unwrap().open, both);
 
     // A rebuild leaves what it was told, and nothing else.
-    let told = BTreeMap::from([(ip, tcp(8080))]);
+    let told = BTreeMap::from([(ip.into(), tcp(8080))]);
     assert!(Command::new("nft").args(all).status().unwrap().success());
     network.rebuild(told.clone()).await.unwrap();
     assert_eq!(network.inventory().await.unwrap().open, told);
@@ -183,12 +193,13 @@ async fn what_an_interrupted_removal_left_does_not_hinder_a_start() {
     assert!(Command::new("ip").args(link).status().unwrap().success());
     // Nor does a pool that is written with bits of a host.
     config.pool = "10.191.6.9/24".parse().unwrap();
+    drop(network);
     let again = Network::start(config.clone()).await.unwrap();
     config.pool = config.pool.trunc();
     assert!(again.inventory().await.unwrap().has_gateway);
     drop(Network::start(config.clone()).await.unwrap());
     again.remove_all().await.unwrap();
-    drop((network, again));
+    drop(again);
     assert!(is_clean(&config).await, "{}", leftovers(&config));
 }
 
@@ -200,7 +211,7 @@ async fn a_change_that_nobody_waited_for_is_undone_by_release() {
     let mut opening = Box::pin(network.set_open_ports(ip, tcp(80)));
     assert!(futures::poll!(&mut opening).is_pending());
     drop(opening);
-    network.release(&GroupId::from_bits(1), Some(ip)).await.unwrap();
+    network.release(&GroupId::from_bits(1), Some(ip.into())).await.unwrap();
     assert!(network.inventory().await.unwrap().open.is_empty());
     network.remove_all().await.unwrap();
     drop(network);
@@ -229,10 +240,10 @@ async fn a_hundred_networks_come_and_go() {
     let network = Network::start(config.clone()).await.unwrap();
     for n in 0..100_u32 {
         let (id, ip) = (GroupId::from_bits(u64::from(n)), address(&config, 2 + n % 200));
-        drop(network.take(&id, ip).await.unwrap());
+        drop(network.take(&id, ip, None).await.unwrap());
         // Taken twice is taken anew.
-        let namespace = network.take(&id, ip).await.unwrap();
-        network.release(&id, Some(ip)).await.unwrap();
+        let namespace = network.take(&id, ip, None).await.unwrap();
+        network.release(&id, Some(ip.into())).await.unwrap();
         drop(namespace);
     }
     assert!(network.inventory().await.unwrap().links.is_empty());

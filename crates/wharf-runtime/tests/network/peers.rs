@@ -10,17 +10,17 @@ use nix::sched::unshare;
 
 use super::*;
 
-fn path(namespace: BorrowedFd<'_>) -> String {
+pub(super) fn path(namespace: BorrowedFd<'_>) -> String {
     format!("/proc/{}/fd/{}", std::process::id(), namespace.as_raw_fd())
 }
 
-fn run(line: &str) {
+pub(super) fn run(line: &str) {
     let mut words = line.split(' ');
     let status = Command::new(words.next().unwrap()).args(words).status().unwrap();
     assert!(status.success(), "{line}");
 }
 
-fn inside<T: Send + 'static>(
+pub(super) fn inside<T: Send + 'static>(
     namespace: &OwnedFd,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> std::thread::JoinHandle<T> {
@@ -32,13 +32,13 @@ fn inside<T: Send + 'static>(
     })
 }
 
-fn udp(namespace: &OwnedFd, local: (Ipv4Addr, u16)) -> UdpSocket {
+pub(super) fn udp(namespace: &OwnedFd, local: (Ipv4Addr, u16)) -> UdpSocket {
     let socket = inside(namespace, move || UdpSocket::bind(local)).join().unwrap().unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     socket
 }
 
-fn new_namespace() -> OwnedFd {
+pub(super) fn new_namespace() -> OwnedFd {
     let make = || {
         unshare(CloneFlags::CLONE_NEWNET).unwrap();
         std::fs::File::open("/proc/thread-self/ns/net").unwrap().into()
@@ -51,7 +51,7 @@ async fn another_host_reaches_declared_ports_and_sees_only_this_host() {
     let config = config(7, "10.191.7.0/24");
     let network = Network::start(config.clone()).await.unwrap();
     let (id, ip) = (GroupId::from_bits(71), address(&config, 2));
-    let group = network.take(&id, ip).await.unwrap();
+    let group = network.take(&id, ip, None).await.unwrap();
     serve(group.try_clone().unwrap(), 80);
     serve(group.try_clone().unwrap(), 81);
     network.set_open_ports(ip, tcp(80)).await.unwrap();
@@ -73,7 +73,7 @@ async fn another_host_reaches_declared_ports_and_sees_only_this_host() {
     assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
 
     run(&format!("ip link delete {link}"));
-    network.release(&id, Some(ip)).await.unwrap();
+    network.release(&id, Some(ip.into())).await.unwrap();
     network.remove_all().await.unwrap();
     drop((network, group));
     assert!(is_clean(&config).await, "{}", leftovers(&config));
@@ -86,7 +86,7 @@ async fn datagrams_pass_where_declared_and_never_under_a_false_address() {
     let (a, b) = (GroupId::from_bits(81), GroupId::from_bits(82));
     let (ip_a, ip_b, false_ip) = (address(&config, 2), address(&config, 3), address(&config, 4));
     let (group_a, group_b) =
-        (network.take(&a, ip_a).await.unwrap(), network.take(&b, ip_b).await.unwrap());
+        (network.take(&a, ip_a, None).await.unwrap(), network.take(&b, ip_b, None).await.unwrap());
     let open = BTreeSet::from([Port { port: 53, protocol: Protocol::Udp }]);
     network.set_open_ports(ip_a, open).await.unwrap();
     let server = udp(&group_a, (ip_a, 53));
@@ -108,7 +108,7 @@ async fn datagrams_pass_where_declared_and_never_under_a_false_address() {
     assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
 
     for (id, ip) in [(&a, ip_a), (&b, ip_b)] {
-        network.release(id, Some(ip)).await.unwrap();
+        network.release(id, Some(ip.into())).await.unwrap();
     }
     network.remove_all().await.unwrap();
     drop((network, server, liar, honest, closed, group_a, group_b));
@@ -124,7 +124,7 @@ async fn killed() {
     let mut config = config(0, "10.191.10.0/24");
     config.layout.instance = InstanceId::from_bits(bits.parse().unwrap());
     let network = Network::start(config.clone()).await.unwrap();
-    let _taken = network.take(&GroupId::from_bits(1), address(&config, 2)).await.unwrap();
+    let _taken = network.take(&GroupId::from_bits(1), address(&config, 2), None).await.unwrap();
     std::future::pending::<()>().await;
 }
 
@@ -171,12 +171,12 @@ async fn measure() {
             let (id, ip) = (GroupId::from_bits(u64::from(n)), address(&config, 2 + n));
             let mut start = Instant::now();
             let mut lap = || std::mem::replace(&mut start, Instant::now()).elapsed();
-            let group = network.take(&id, ip).await.unwrap();
+            let group = network.take(&id, ip, None).await.unwrap();
             times[usize::from(n >= 8)].push(lap());
             network.set_open_ports(ip, tcp(1000 + round)).await.unwrap();
             times[2].push(lap());
             drop(group);
-            network.release(&id, Some(ip)).await.unwrap();
+            network.release(&id, Some(ip.into())).await.unwrap();
             times[3].push(lap());
         }
     }

@@ -31,7 +31,10 @@ fn known(group: &Group) -> Known {
     let is_up = group.power == Power::Running && group.is_settled;
     Known {
         id: group.id.clone(),
-        address: group.address,
+        endpoint: match &group.private {
+            Some(place) => Some(place.into()),
+            None => group.address.map(Into::into),
+        },
         is_running: is_up && group.status.state == GroupState::Running,
         // A group that has ended on its own may still be about to be cleared up.
         is_at_rest: group.is_settled && group.power == Power::Stopped,

@@ -17,6 +17,8 @@ mod images;
 mod init_containers;
 mod lifecycle;
 mod limits;
+mod metadata;
+mod names;
 mod probes;
 mod profiles;
 mod quickstarts;
