@@ -187,9 +187,12 @@ pub(crate) fn detach() -> Result<(), Errno> {
     }
     umask(Mode::empty());
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
-    #[expect(unsafe_code, reason = "signal dispositions")]
-    // SAFETY: the default action has no handler that could be unsound.
-    unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }?;
+    // Whatever the daemon was started with: a shell cannot catch what its parent ignored.
+    for number in Signal::iterator().filter(|s| !matches!(s, Signal::SIGKILL | Signal::SIGSTOP)) {
+        #[expect(unsafe_code, reason = "signal dispositions")]
+        // SAFETY: the default action has no handler that could be unsound.
+        unsafe { signal(number, SigHandler::SigDfl) }?;
+    }
     Ok(())
 }
 

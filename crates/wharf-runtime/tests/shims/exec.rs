@@ -144,7 +144,7 @@ fn streams_are_apart_and_input_has_an_end() {
 fn a_terminal_has_a_size_and_signals() {
     let (group, _) = running();
     let script = "stty size; tty; trap 'echo got' INT; trap 'stty size' WINCH; echo ready; \
-                  until read x; do :; done; echo \"line $x\"; exit 9";
+                  until read -t 1 x; do :; done; echo \"line $x\"; exit 9";
     let mut session = begin(&group, TERMINAL, script);
     let seen = expect(&group, &mut session, "ready");
     assert!(seen.contains("33 77") && seen.contains("/dev/pts/0"), "{seen}");

@@ -145,7 +145,10 @@ fn one_word_or_more_are_run_with_a_terminal_of_that_size() {
     let mut socket = session(&wharf, "no-such-program");
     let (said, code) = hear_all(&mut socket);
     assert!(said.contains("no-such-program") && code == Some(CloseCode::Normal), "{said}");
-    let mut socket = session(&wharf, "sh -c 'trap \"echo got it; exit\" INT; echo ready; cat'");
+    let mut socket = session(
+        &wharf,
+        "sh -c 'trap \"echo got it; exit\" INT; echo ready; while :; do sleep 0.1; done'",
+    );
     hear_until(&mut socket, "ready");
     socket.send(Message::binary(vec![3])).unwrap();
     assert!(hear_all(&mut socket).0.contains("got it"));

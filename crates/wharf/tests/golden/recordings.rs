@@ -99,6 +99,12 @@ impl Replay<'_> {
     }
 
     fn put(&mut self, place: &str, path: &str, group: &Value) -> Answer {
+        // The identities that it has were made by others.
+        let ids = group["identity"]["userAssignedIdentities"].as_object();
+        for id in ids.into_iter().flat_map(serde_json::Map::keys) {
+            let body = json!({ "location": "westus" });
+            self.wharf.arm("PUT", &format!("{id}?api-version=2023-01-31"), Some(&body));
+        }
         let body = bodies::body_of(group);
         let (answer, refused) = bodies::put(self.wharf, place, path, body, &mut self.found);
         assert!(answer.status < 300, "{place} {path}: {answer:#?}");
