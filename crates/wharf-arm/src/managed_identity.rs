@@ -58,7 +58,8 @@ pub fn parse_wanted(body: &Value) -> Result<Option<Wanted>, Error> {
     Ok(Some(Wanted { has_system, user_assigned }))
 }
 
-/// The identities that a resource has, as it is told: the keys as they were sent.
+/// The identities that a resource has, as it is told: the keys as they were sent. The tenant is
+/// told without a system identity as well (recorded traffic, semantics.md §13).
 pub fn render_block(
     system: Option<&Principal>,
     user_assigned: &[(String, Principal)],
@@ -72,8 +73,8 @@ pub fn render_block(
     let mut block = Map::new();
     if let Some(system) = system {
         block.insert("principalId".to_owned(), json!(system.id));
-        block.insert("tenantId".to_owned(), json!(tenant));
     }
+    block.insert("tenantId".to_owned(), json!(tenant));
     block.insert("type".to_owned(), json!(kind));
     if !user_assigned.is_empty() {
         let ids = user_assigned.iter().map(|(id, principal)| {

@@ -36,6 +36,10 @@ pub(crate) fn localise(value: &mut Value) {
             {
                 members.insert("command".to_owned(), json!(["true"]));
             }
+            // Its files are not here either.
+            if members.remove("gitRepo").is_some() {
+                members.insert("emptyDir".to_owned(), json!({}));
+            }
             members.values_mut().for_each(localise);
         }
         Value::Array(items) => items.iter_mut().for_each(localise),

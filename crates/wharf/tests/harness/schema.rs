@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
-const DOCUMENT: &str = include_str!("../fixtures/aci/containerInstance.json");
-const COMMON: &str = include_str!("../fixtures/aci/common-types-v5.json");
+const DOCUMENT: &str = include_str!("../fixtures/aci/openapi/2025-09-01/containerInstance.json");
+const COMMON: &str = include_str!("../fixtures/aci/openapi/common-types-v5.json");
 
 static SPEC: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(DOCUMENT).unwrap());
 /// All definitions under one root, as a schema's own.
