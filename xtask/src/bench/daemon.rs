@@ -50,7 +50,12 @@ impl Daemon {
         http::request(&self.socket, "POST", "/wharf/v1/images/pull", Some(&pull))?;
         for n in 0..5 {
             let path = self.group(&format!("warm-{n}"));
-            http::request(&self.socket, "PUT", &path, Some(&super::body(&["sleep", "1000"])))?;
+            http::request(
+                &self.socket,
+                "PUT",
+                &path,
+                Some(&super::body(&["sleep", "1000"], super::ALONE)),
+            )?;
             http::request(&self.socket, "DELETE", &path, None)?;
         }
         Ok(())

@@ -12,7 +12,7 @@ use super::{SAMPLES, daemon::Daemon, http, millis};
 /// Milliseconds of each.
 pub(super) fn measure(daemon: &Daemon) -> Result<Vec<f64>> {
     let group = daemon.group("exec");
-    let body = super::body(&["sleep", "1000"]);
+    let body = super::body(&["sleep", "1000"], super::ALONE);
     let answer = http::request(&daemon.socket, "PUT", &group, Some(&body))?;
     let operation = answer.header("azure-asyncoperation").context("no operation")?;
     daemon.wait(operation.trim_start_matches("http://localhost"))?;
