@@ -8,7 +8,7 @@
 //! | property | treatment |
 //! |---|---|
 //! | `diagnostics`, `encryptionProperties`, `zones`, `priority`, `configMap`, `extensions` | echoed, secrets dropped |
-//! | `identity`, `azureFile` volumes, `subnetIds`, private addresses, `gpu`, SKUs but Standard, profiles, Windows | refused |
+//! | `identity`, `azureFile` volumes, `networkProfile`, `gpu`, SKUs but Standard, profiles, Windows | refused |
 //! | `provisioningState`, `instanceView`, `id`, `ip`, `fqdn` and all unknown names | ignored |
 
 mod containers;
@@ -25,6 +25,7 @@ mod resources;
 mod secret_volume;
 mod security;
 mod states;
+mod subnet;
 mod versions;
 mod volumes;
 

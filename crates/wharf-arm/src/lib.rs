@@ -17,6 +17,7 @@ pub mod list;
 pub mod location;
 pub mod managed_identity;
 pub mod metrics;
+pub mod network;
 mod node;
 pub mod operation;
 pub mod principal;

@@ -141,21 +141,6 @@ pub fn assigned_not_found(id: &str) -> Error {
     Error::invalid("FailedIdentityOperation", message, "identity.userAssignedIdentities")
 }
 
-/// The caller may not give a resource that identity.
-pub fn linked_authorization_failed(client: &str, object: Uuid, scope: &str, id: &str) -> Error {
-    Error::new(
-        ErrorKind::Forbidden,
-        "LinkedAuthorizationFailed",
-        format!(
-            "The client '{client}' with object id '{object}' has permission to perform action \
-             'Microsoft.ContainerInstance/containerGroups/write' on scope '{scope}'; however, it \
-             does not have permission to perform action(s) \
-             'Microsoft.ManagedIdentity/userAssignedIdentities/assign/action' on the linked \
-             scope(s) '{id}' (respectively) or the linked scope(s) are invalid."
-        ),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

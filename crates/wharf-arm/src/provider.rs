@@ -42,6 +42,23 @@ const RESOURCES: &[&str] = &[
     "2025-04-01",
 ];
 
+const NETWORK: &[&str] = &[
+    "2018-11-01",
+    "2019-11-01",
+    "2020-11-01",
+    "2021-05-01",
+    "2022-01-01",
+    "2022-07-01",
+    "2023-04-01",
+    "2023-09-01",
+    "2023-11-01",
+    "2024-01-01",
+    "2024-05-01",
+    "2024-07-01",
+    "2025-01-01",
+    "2025-07-01",
+];
+
 const fn regional(name: &'static str, versions: &'static [&'static str]) -> Type {
     Type { name, versions, is_regional: true }
 }
@@ -86,6 +103,15 @@ pub const PROVIDERS: &[Provider] = &[
             "userAssignedIdentities",
             &["2018-11-30", "2023-01-31", "2024-11-30", "2025-05-31-preview"],
         )],
+    },
+    Provider {
+        namespace: "Microsoft.Network",
+        types: &[
+            regional("virtualNetworks", NETWORK),
+            regional("virtualNetworks/subnets", NETWORK),
+            regional("networkSecurityGroups", NETWORK),
+            regional("networkSecurityGroups/securityRules", NETWORK),
+        ],
     },
     Provider {
         namespace: "Microsoft.Authorization",

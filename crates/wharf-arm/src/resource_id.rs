@@ -1,6 +1,6 @@
 //! ARM resource ids in their canonical casing (operations.md A.2).
 
-use wharf_model::{GroupKey, ResourceGroupKey, ResourceKey};
+use wharf_model::{GroupKey, Name, ResourceGroupKey, ResourceKey};
 
 /// The type of a container group.
 pub const CONTAINER_GROUP: &str = "Microsoft.ContainerInstance/containerGroups";
@@ -28,6 +28,36 @@ pub fn resource(key: &ResourceKey) -> String {
     id
 }
 
+/// The resource that an id names; `None` when it is not the id of a resource in a resource group.
+pub fn parse(id: &str) -> Option<ResourceKey> {
+    let parts: Vec<&str> = id.strip_prefix('/')?.split('/').collect();
+    let [subscriptions, subscription, groups, group, providers, namespace, rest @ ..] =
+        parts.as_slice()
+    else {
+        return None;
+    };
+    let is_whole = subscriptions.eq_ignore_ascii_case("subscriptions")
+        && groups.eq_ignore_ascii_case("resourceGroups")
+        && providers.eq_ignore_ascii_case("providers")
+        && !rest.is_empty()
+        && rest.len().is_multiple_of(2)
+        && parts.iter().all(|part| !part.is_empty());
+    if !is_whole {
+        return None;
+    }
+    let every_second = |from: usize| rest.iter().skip(from).step_by(2).copied();
+    let kinds: Vec<&str> = std::iter::once(*namespace).chain(every_second(0)).collect();
+    let names: Vec<&str> = every_second(1).collect();
+    Some(ResourceKey {
+        resource_group: ResourceGroupKey {
+            subscription: Name::from(*subscription),
+            name: Name::from(*group),
+        },
+        kind: Name::new(kinds.join("/")),
+        name: Name::new(names.join("/")),
+    })
+}
+
 /// Path segments with a fixed spelling, which requests write in any case.
 const SEGMENTS: &[&str] = &[
     "subscriptions",
@@ -52,6 +82,9 @@ const SEGMENTS: &[&str] = &[
     "serviceAssociationLinks",
     "virtualNetworks",
     "subnets",
+    "networkSecurityGroups",
+    "securityRules",
+    "defaultSecurityRules",
     "resources",
     "register",
     "unregister",
@@ -113,6 +146,9 @@ fn takes_name(segment: &str) -> bool {
             | "serviceAssociationLinks"
             | "virtualNetworks"
             | "subnets"
+            | "networkSecurityGroups"
+            | "securityRules"
+            | "defaultSecurityRules"
             | "containers"
             | "locations"
             | "operations"
@@ -138,5 +174,19 @@ mod tests {
              containerGroups/Logs/containers/Start/logs"
         );
         assert_eq!(canonical_path("//"), "/");
+    }
+
+    #[test]
+    fn ids_are_read_as_they_are_written() {
+        let text = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v/\
+                    subnets/a";
+        let key = parse(text).unwrap();
+        assert_eq!(key.kind.as_str(), "Microsoft.Network/virtualNetworks/subnets");
+        assert_eq!(key.name.as_str(), "v/a");
+        assert_eq!(resource(&key), text);
+        assert_eq!(parse(&text.to_uppercase()), Some(key));
+        for bad in ["", "/", "x", "/subscriptions/s/resourceGroups/g", "/a/s/b/g/c/n/t/x"] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
     }
 }

@@ -225,6 +225,26 @@ pub fn authorization_failed(client: &str, object: Uuid, action: &str, scope: &st
     )
 }
 
+/// Somebody may make a container group at `scope`, but not with what is at the `linked` scope,
+/// which needs an action there.
+pub fn linked_authorization_failed(
+    client: &str,
+    object: Uuid,
+    scope: &str,
+    (action, linked): (&str, &str),
+) -> Error {
+    Error::new(
+        ErrorKind::Forbidden,
+        "LinkedAuthorizationFailed",
+        format!(
+            "The client '{client}' with object id '{object}' has permission to perform action \
+             'Microsoft.ContainerInstance/containerGroups/write' on scope '{scope}'; however, it \
+             does not have permission to perform action(s) '{action}' on the linked scope(s) \
+             '{linked}' (respectively) or the linked scope(s) are invalid."
+        ),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -184,7 +184,7 @@ fn check_settled(group: &Group) -> Result<(), Error> {
     ))
 }
 
-/// Operating system, restart policy and the requests of a container stay as they are.
+/// Operating system, restart policy, subnet and the requests of a container stay as they are.
 fn check_updatable(group: &Group, spec: &GroupSpec) -> Result<(), Error> {
     let requests = |c: &ContainerSpec| c.resources.map(|r| r.requests);
     let is_resized = spec.containers.iter().any(|new| {
@@ -192,6 +192,7 @@ fn check_updatable(group: &Group, spec: &GroupSpec) -> Result<(), Error> {
     });
     let moved = group.spec.os_type != spec.os_type
         || group.spec.restart_policy != spec.restart_policy
+        || group.spec.subnet != spec.subnet
         || is_resized;
     if !moved {
         return Ok(());
@@ -282,6 +283,7 @@ mod tests {
             registry_credentials: vec![],
             ip_address: None,
             dns: None,
+            subnet: None,
         }
     }
 

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ContainerName, Generation, GroupId, GroupKey, network::PrivateAddress,
-    operation::OperationKind, spec::GroupSpec, status::GroupStatus,
+    ContainerName, Generation, GroupId, GroupKey, network::PrivatePlace, operation::OperationKind,
+    spec::GroupSpec, status::GroupStatus,
 };
 
 /// What the user wants the group to be doing.
@@ -41,7 +41,7 @@ pub struct Group {
     /// The address it was given, if it asked for one.
     pub address: Option<Ipv4Addr>,
     /// Its place in a virtual network, if it is in one.
-    pub private: Option<PrivateAddress>,
+    pub private: Option<PrivatePlace>,
     /// The normalised ARM `properties` and other members that are echoed, without any secret.
     /// Opaque to all but `wharf-arm`.
     pub document: String,

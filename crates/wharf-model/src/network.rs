@@ -1,11 +1,25 @@
-//! Virtual networks: a group's place in one, and the rules that guard it (semantics.md §12.3).
+//! Virtual networks: what they are made of, a group's place in one, and the rules that guard it
+//! (semantics.md §12.3).
 
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
-/// A group's place in a virtual network.
+mod stored;
+
+pub use stored::{Direction, NamedRule, SecurityGroup, Subnet, SubnetKey, Use, VirtualNetwork};
+
+/// Where a group is in a virtual network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PrivatePlace {
+    /// Its address there; other networks may have the same.
+    pub address: Ipv4Addr,
+    /// The network's number on this installation, from 1 to 4095.
+    pub network: u16,
+}
+
+/// A group's place in a virtual network, with all that is to be known to connect it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PrivateAddress {
     /// Its address there; other networks may have the same.

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ContainerName;
+use crate::{ContainerName, network::SubnetKey};
 
 mod probes;
 mod volumes;
@@ -34,6 +34,9 @@ pub struct GroupSpec {
     pub ip_address: Option<IpAddressSpec>,
     /// Name resolution inside the group; `None`: the host's.
     pub dns: Option<DnsSpec>,
+    /// The subnet that it has its address from; `None`: it is in no virtual network.
+    #[serde(default)]
+    pub subnet: Option<SubnetKey>,
 }
 
 impl GroupSpec {

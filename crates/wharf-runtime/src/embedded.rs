@@ -32,7 +32,10 @@ use wharf_shim::{
 use crate::{
     exec::{Command, ExecError, Session},
     logs::{self, Follower},
-    network::{Network, NetworkConfig, NetworkError, dns::Names},
+    network::{
+        Network, NetworkConfig, NetworkError,
+        dns::{NEIGHBOURS, Names},
+    },
     shims::{Found, Shims},
 };
 
@@ -123,6 +126,8 @@ pub struct Embedded {
     fetches: fetches::Fetches,
     probes: probes::Probes,
     hint: Hint,
+    /// Where a group in a virtual network looks for its neighbours, if names are answered for.
+    neighbours: Option<Arc<str>>,
     /// Groups whose shims tell us of starts and exits.
     subscribed: Arc<Mutex<HashSet<GroupId>>>,
 }
@@ -147,7 +152,9 @@ impl Embedded {
         })
         .await
         .map_err(StartError::Network)?;
+        let mut neighbours = None;
         if let Some(names) = config.names {
+            neighbours = Some(format!("{NEIGHBOURS}.{}", names.suffix).into());
             network.serve_names(names).await.map_err(StartError::Network)?;
         }
         let (clock, hint, program) = (config.clock, config.hint, config.executable);
@@ -161,6 +168,7 @@ impl Embedded {
             network,
             shims,
             hint,
+            neighbours,
             subscribed: Arc::default(),
         };
         embedded.watch_disk(config.disk_quota_bytes);

@@ -21,7 +21,11 @@ use std::{
 
 use ipnet::Ipv4Net;
 use tokio::sync::{Mutex, mpsc};
-use wharf_model::{GroupId, network::PrivateAddress, spec::Port};
+use wharf_model::{
+    GroupId,
+    network::{PrivateAddress, PrivatePlace},
+    spec::Port,
+};
 use wharf_shim::paths::Layout;
 
 use firewall::Firewall;
@@ -80,6 +84,12 @@ impl From<Ipv4Addr> for Endpoint {
 
 impl From<&PrivateAddress> for Endpoint {
     fn from(place: &PrivateAddress) -> Self {
+        Self { network: Some(place.network), address: place.address }
+    }
+}
+
+impl From<&PrivatePlace> for Endpoint {
+    fn from(place: &PrivatePlace) -> Self {
         Self { network: Some(place.network), address: place.address }
     }
 }

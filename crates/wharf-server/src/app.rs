@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use ipnet::Ipv4Net;
 use wharf_arm::{ApiVersion, container_group::RenderContext};
 use wharf_image::ImageStore;
 use wharf_model::{
@@ -42,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) subscription: Name,
     pub(crate) tenant: String,
     pub(crate) location: String,
+    /// Where addresses of groups outside of virtual networks come from.
+    pub(crate) pool: Ipv4Net,
     /// How clients on this host reach the API.
     pub(crate) address: String,
     /// Whom they have to trust for it: PEM.

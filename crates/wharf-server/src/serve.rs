@@ -309,6 +309,7 @@ fn settings(config: &Config, store: &Store, listeners: &Listeners) -> Result<Set
         subscription: Name::new(store.meta("subscription", new_id)?),
         tenant: store.meta("tenant", new_id)?,
         location: wharf_arm::location::normalise(&config.location),
+        pool: config.address_pool,
         address: format!("https://{address}"),
         certificate_authority,
         render: RenderContext { dns_suffix: config.dns_suffix.clone() },

@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0040_reservations.sql"),
     include_str!("migrations/0050_dns_names.sql"),
     include_str!("migrations/0060_identity.sql"),
+    include_str!("migrations/0070_virtual_networks.sql"),
 ];
 
 /// How to open a store.

@@ -10,13 +10,14 @@ use wharf_model::{
     change::{Decision, Next},
     event::Occurrence,
     group::{Group, Power},
+    network::PrivatePlace,
     operation::{Operation, OperationKind, OperationState},
     status::GroupStatus,
 };
 
 use crate::{
     AcceptError, SealKey, Store, StoreConfig, StoreError, addresses, dns_names, error::sql, events,
-    operations, reservations, resource_groups, rows,
+    operations, private_addresses, reservations, resource_groups, rows,
 };
 
 /// Ids for what a request may make.
@@ -58,8 +59,10 @@ impl Filter {
     }
 }
 
-const SELECT: &str = "SELECT groups.*, address FROM groups
-                      LEFT JOIN addresses ON addresses.group_id = groups.id";
+const SELECT: &str =
+    "SELECT groups.*, addresses.address, network, private_addresses.address AS private_address
+     FROM groups LEFT JOIN addresses ON addresses.group_id = groups.id
+     LEFT JOIN private_addresses ON private_addresses.group_id = groups.id";
 const LIVE: &str = r#"power <> '"Deleted"'"#;
 
 impl Store {
@@ -190,10 +193,16 @@ impl Store {
 
     /// The group as a backend is to make it; `grace` is how long its containers may take to end.
     pub fn desired(&self, id: &GroupId, grace: Duration) -> Result<Option<Desired>, StoreError> {
-        let raw = self.read(|connection| raw_by_id(connection, id))?;
-        let Some(raw) = raw else { return Ok(None) };
-        let is_from_earlier_boot = raw.status_boot != self.inner.config.boot_id;
-        let group = raw.parse(&self.inner.config.key)?;
+        let seal = &self.inner.config.key;
+        let found = self.read(|connection| {
+            let Some(raw) = raw_by_id(connection, id)? else { return Ok(None) };
+            let is_from_earlier_boot = raw.status_boot != self.inner.config.boot_id;
+            let group = raw.parse(seal)?;
+            let subnet = group.spec.subnet.as_ref();
+            let private = private_addresses::find(connection, seal, id, subnet)?;
+            Ok(Some((group, private, is_from_earlier_boot)))
+        })?;
+        let Some((group, private, is_from_earlier_boot)) = found else { return Ok(None) };
         Ok(Some(Desired {
             id: group.id,
             key: group.key,
@@ -202,7 +211,7 @@ impl Store {
             spec: group.spec,
             revisions: group.revisions,
             address: group.address,
-            private: group.private,
+            private,
             grace,
             recorded: group.status,
             is_from_earlier_boot,
@@ -295,6 +304,7 @@ pub(crate) fn write(
     let generation = current.map_or_else(Generation::default, |group| group.generation).next();
     if next.power != Power::Deleted {
         addresses::allocate(tx, config.pool, id)?;
+        private_addresses::allocate(tx, &config.key, id, next.spec.subnet.as_ref())?;
     }
     dns_names::assign(tx, id, next)?;
     if next.power == Power::Running {
@@ -414,6 +424,8 @@ struct Raw {
     spec: Vec<u8>,
     revisions: String,
     address: Option<u32>,
+    network: Option<u16>,
+    private_address: Option<u32>,
     document: String,
     tags: String,
     status: String,
@@ -434,6 +446,8 @@ impl Raw {
             spec: row.get("spec")?,
             revisions: row.get("revisions")?,
             address: row.get("address")?,
+            network: row.get("network")?,
+            private_address: row.get("private_address")?,
             document: row.get("document")?,
             tags: row.get("tags")?,
             status: row.get("status")?,
@@ -459,7 +473,9 @@ impl Raw {
             spec: Arc::new(spec),
             revisions: rows::from_json("revisions", &self.revisions)?,
             address: self.address.map(Ipv4Addr::from),
-            private: None,
+            private: self.network.zip(self.private_address).map(|(network, address)| {
+                PrivatePlace { network, address: Ipv4Addr::from(address) }
+            }),
             document: self.document,
             tags: self.tags,
             status: rows::from_json("status", &self.status)?,

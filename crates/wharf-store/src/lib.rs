@@ -12,11 +12,13 @@ mod events;
 mod groups;
 mod identity;
 mod operations;
+mod private_addresses;
 mod reservations;
 mod resource_groups;
 mod resources;
 mod rows;
 mod seal;
+mod virtual_networks;
 
 pub use db::{Store, StoreConfig};
 pub use error::{AcceptError, StoreError};
@@ -25,3 +27,4 @@ pub use identity::{Secret, SigningKey};
 pub use resource_groups::ResourceGroup;
 pub use resources::{Resource, ResourceContent, ResourceFilter};
 pub use seal::SealKey;
+pub use virtual_networks::Surroundings;

@@ -6,7 +6,7 @@ use wharf_model::{
     Error, ErrorKind, GroupId, Name, OperationId, ResourceGroupKey, change, change::Decision,
 };
 
-use crate::{AcceptError, Store, StoreError, error::sql, groups, rows};
+use crate::{AcceptError, Store, StoreError, error::sql, groups, rows, virtual_networks};
 
 /// A resource group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,6 +130,7 @@ impl Store {
             if find(tx, key)?.is_none() {
                 return Ok(None);
             }
+            virtual_networks::check_home_is_free(tx, &self.inner.config.key, key)?;
             let mark = "UPDATE resource_groups SET is_deleting = 1
                         WHERE subscription = ? AND name_key = ?";
             tx.execute(mark, [key.subscription.folded(), key.name.folded()])

@@ -64,24 +64,7 @@ impl Store {
         decide: impl FnOnce(Option<&Resource>) -> Result<Option<ResourceContent>, Error>,
     ) -> Result<(Resource, bool), AcceptError> {
         let seal = &self.inner.config.key;
-        self.transact("change a resource", |tx| {
-            let home = resource_groups::find(tx, &key.resource_group)?.ok_or_else(|| {
-                AcceptError::Refused(resource_groups::not_found(&key.resource_group))
-            })?;
-            let current = find(tx, seal, key)?;
-            if home.is_deleting && current.is_none() {
-                let error = resource_groups::being_deleted(&key.resource_group);
-                return Err(AcceptError::Refused(error));
-            }
-            let is_new = current.is_none();
-            if let Some(content) = decide(current.as_ref()).map_err(AcceptError::Refused)? {
-                write(tx, seal, now, key, &content)?;
-            }
-            let stored = find(tx, seal, key)?.ok_or_else(|| {
-                AcceptError::Refused(Error::internal(format!("{key} was not written")))
-            })?;
-            Ok((stored, is_new))
-        })
+        self.transact("change a resource", |tx| change(tx, seal, now, key, decide))
     }
 
     /// The resource of that type and name.
@@ -91,38 +74,76 @@ impl Store {
 
     /// Resources by resource group, type and name.
     pub fn list_resources(&self, filter: &ResourceFilter) -> Result<Vec<Resource>, StoreError> {
-        let (subscription, resource_group) = filter.scope.folded();
-        let kind = filter.kind.as_ref().map(Name::folded);
-        let raws = self.read(|connection| {
-            let failed = sql("list resources");
-            let text = "SELECT * FROM resources WHERE subscription = ?1
-                        AND (?2 IS NULL OR resource_group = ?2) AND (?3 IS NULL OR type_key = ?3)
-                        ORDER BY resource_group, type_key, name_key";
-            let mut select = connection.prepare_cached(text).map_err(&failed)?;
-            let rows = select
-                .query_map(params![subscription, resource_group, kind], Raw::read)
-                .map_err(&failed)?;
-            rows.collect::<Result<Vec<_>, _>>().map_err(&failed)
-        })?;
-        raws.into_iter().map(|raw| raw.parse(&self.inner.config.key)).collect()
+        self.read(|connection| list(connection, &self.inner.config.key, filter))
     }
 
     /// Deletes a resource; returns it as it was, or `None` when it was not there.
     pub fn delete_resource(&self, key: &ResourceKey) -> Result<Option<Resource>, StoreError> {
-        self.transact("delete a resource", |tx| {
-            let found = find(tx, &self.inner.config.key, key)?;
-            tx.prepare_cached(
-                "DELETE FROM resources WHERE subscription = ? AND resource_group = ?
-                 AND type_key = ? AND name_key = ?",
-            )
-            .and_then(|mut delete| delete.execute(folded(key)))
-            .map_err(sql("delete a resource"))?;
-            Ok(found)
-        })
+        self.transact("delete a resource", |tx| delete(tx, &self.inner.config.key, key))
     }
 }
 
-fn folded(key: &ResourceKey) -> [String; 4] {
+/// Takes a decision about a resource and writes what it says.
+pub(crate) fn change(
+    tx: &Transaction<'_>,
+    seal: &SealKey,
+    now: Timestamp,
+    key: &ResourceKey,
+    decide: impl FnOnce(Option<&Resource>) -> Result<Option<ResourceContent>, Error>,
+) -> Result<(Resource, bool), AcceptError> {
+    let home = resource_groups::find(tx, &key.resource_group)?
+        .ok_or_else(|| AcceptError::Refused(resource_groups::not_found(&key.resource_group)))?;
+    let current = find(tx, seal, key)?;
+    if home.is_deleting && current.is_none() {
+        let error = resource_groups::being_deleted(&key.resource_group);
+        return Err(AcceptError::Refused(error));
+    }
+    let is_new = current.is_none();
+    if let Some(content) = decide(current.as_ref()).map_err(AcceptError::Refused)? {
+        write(tx, seal, now, key, &content)?;
+    }
+    let stored = find(tx, seal, key)?
+        .ok_or_else(|| AcceptError::Refused(Error::internal(format!("{key} was not written"))))?;
+    Ok((stored, is_new))
+}
+
+pub(crate) fn list(
+    connection: &Connection,
+    seal: &SealKey,
+    filter: &ResourceFilter,
+) -> Result<Vec<Resource>, StoreError> {
+    let (subscription, resource_group) = filter.scope.folded();
+    let kind = filter.kind.as_ref().map(Name::folded);
+    let failed = sql("list resources");
+    let text = "SELECT * FROM resources WHERE subscription = ?1
+                AND (?2 IS NULL OR resource_group = ?2) AND (?3 IS NULL OR type_key = ?3)
+                ORDER BY resource_group, type_key, name_key";
+    let mut select = connection.prepare_cached(text).map_err(&failed)?;
+    let found = select
+        .query_map(params![subscription, resource_group, kind], Raw::read)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(&failed)?;
+    found.into_iter().map(|raw| raw.parse(seal)).collect()
+}
+
+/// Deletes a resource; returns it as it was.
+pub(crate) fn delete(
+    tx: &Transaction<'_>,
+    seal: &SealKey,
+    key: &ResourceKey,
+) -> Result<Option<Resource>, StoreError> {
+    let found = find(tx, seal, key)?;
+    tx.prepare_cached(
+        "DELETE FROM resources WHERE subscription = ? AND resource_group = ?
+         AND type_key = ? AND name_key = ?",
+    )
+    .and_then(|mut delete| delete.execute(folded(key)))
+    .map_err(sql("delete a resource"))?;
+    Ok(found)
+}
+
+/// A key as it stands in columns.
+pub(crate) fn folded(key: &ResourceKey) -> [String; 4] {
     let home = &key.resource_group;
     [home.subscription.folded(), home.name.folded(), key.kind.folded(), key.name.folded()]
 }
@@ -132,7 +153,7 @@ fn owner(key: &ResourceKey) -> String {
     folded(key).join("/")
 }
 
-fn find(
+pub(crate) fn find(
     connection: &Connection,
     seal: &SealKey,
     key: &ResourceKey,

@@ -103,6 +103,7 @@ fn proposal() -> Proposal {
         registry_credentials: vec![],
         ip_address: None,
         dns: None,
+        subnet: None,
     };
     let (document, tags) = ("{}".to_owned(), "{}".to_owned());
     Proposal { location: "local".to_owned(), spec, document, tags }

@@ -8,14 +8,14 @@ use wharf_model::{
 };
 
 use super::{
-    containers, credentials, dns, echoed, exposure, placement, unsupported, versions, volumes,
+    containers, credentials, dns, echoed, exposure, placement, subnet, unsupported, versions,
+    volumes,
 };
 use crate::{ApiVersion, location, node::Node, resource_group};
 
 /// Properties that are refused while they hold anything, and why.
 const REFUSED: &[(&str, &str)] = &[
-    ("subnetIds", "virtual networks come later"),
-    ("networkProfile", "virtual networks come later"),
+    ("networkProfile", "name the subnet in 'subnetIds', in an api-version from 2021-07-01 on"),
     ("containerGroupProfile", "container group profiles come later"),
     ("standbyPoolProfile", "standby pools come later"),
     ("confidentialComputeProperties", "there are no confidential hosts"),
@@ -40,7 +40,9 @@ pub fn parse(body: &Value, key: &GroupKey, version: ApiVersion) -> Result<Propos
     let os_type = os_type(&properties)?;
     let (containers, container_documents) = containers::parse(&properties, key)?;
     let (inits, init_documents) = containers::parse_inits(&properties, key, &containers)?;
-    let (ip_address, ip_document) = exposure::parse(&properties, key, &containers)?;
+    let (subnet, subnet_document) = subnet::parse(&properties)?;
+    let (ip_address, ip_document) =
+        exposure::parse(&properties, key, &containers, subnet.as_ref())?;
     let (volumes, volume_documents) = volumes::parse(&properties)?;
     volumes::check_mounts(inits.iter().chain(&containers), &volumes, key)?;
     let (registry_credentials, credential_documents) = credentials::parse(&root, &properties, key)?;
@@ -54,7 +56,9 @@ pub fn parse(body: &Value, key: &GroupKey, version: ApiVersion) -> Result<Propos
         echo.insert("imageRegistryCredentials".to_owned(), json!(credential_documents));
     }
     echo.insert("restartPolicy".to_owned(), json!(restart_policy_name(restart_policy)));
-    for (name, document) in [("ipAddress", ip_document), ("dnsConfig", dns_document)] {
+    for (name, document) in
+        [("ipAddress", ip_document), ("subnetIds", subnet_document), ("dnsConfig", dns_document)]
+    {
         if let Some(document) = document {
             echo.insert(name.to_owned(), document);
         }
@@ -81,6 +85,7 @@ pub fn parse(body: &Value, key: &GroupKey, version: ApiVersion) -> Result<Propos
         registry_credentials,
         ip_address,
         dns,
+        subnet,
     };
     let tags = tags.unwrap_or_else(|| NO_TAGS.to_owned());
     Ok(Proposal { location, spec, document: document.to_string(), tags })

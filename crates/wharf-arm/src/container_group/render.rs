@@ -1,6 +1,8 @@
 //! The document of a group: what was sent, normalised, with what has become of it
 //! (semantics.md §22; order of members: operations.md A.3).
 
+use std::net::Ipv4Addr;
+
 use serde_json::{Map, Value, json};
 use wharf_model::{
     ContainerName,
@@ -172,12 +174,17 @@ pub fn event(event: &Event) -> Value {
     })
 }
 
+/// Where the group is reached.
+fn own_address(group: &Group) -> Option<Ipv4Addr> {
+    group.private.map(|place| place.address).or(group.address)
+}
+
 fn ip_address(stored: &Value, group: &Group, context: &RenderContext) -> Value {
     let mut address = Map::new();
     for (member, value) in stored.as_object().into_iter().flatten() {
         address.insert(member.clone(), value.clone());
         if member == "ports"
-            && let (Some(ip), Power::Running) = (group.address, group.power)
+            && let (Some(ip), Power::Running) = (own_address(group), group.power)
         {
             address.insert("ip".to_owned(), json!(ip.to_string()));
         }

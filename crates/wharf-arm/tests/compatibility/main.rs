@@ -96,6 +96,6 @@ fn a_property_that_does_nothing_is_seen_to_do_nothing() {
     let body = json!({ "location": "x", "properties": {} });
     assert!(parse(&body).is_err(), "the reader does read");
     assert_eq!(fate("properties.encryptionProperties.keyName", false), "stored and told back only");
-    assert_eq!(fate("properties.subnetIds[].id", false), "refused");
+    assert_eq!(fate("properties.standbyPoolProfile.id", false), "refused");
     assert_eq!(fate("properties.restartPolicy", false), "works");
 }

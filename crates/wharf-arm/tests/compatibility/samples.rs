@@ -44,6 +44,10 @@ const VALUES: &[(&str, &str)] = &[
         "\"/subscriptions/s/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i\"",
     ),
     ("identityUrl", "\"https://example.com\""),
+    (
+        "subnetIds[].id",
+        "\"/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network/virtualNetworks/v/subnets/a\"",
+    ),
     ("ipAddress.ip", "\"10.0.0.9\""),
     ("dnsNameLabel", "\"label-1\""),
     ("ipAddress.type", "\"Public\""),
@@ -84,6 +88,10 @@ const BESIDE: &[(&str, &str)] = &[
     ),
     ("dnsConfig", r#"{"nameServers": ["10.0.0.2"]}"#),
     ("extensions[]", r#"{"name": "e", "properties": {"extensionType": "t", "version": "1"}}"#),
+    (
+        "subnetIds[]",
+        r#"{"id": "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network/virtualNetworks/v/subnets/b"}"#,
+    ),
     ("initContainers[]", r#"{"name": "i", "properties": {"image": "i"}}"#),
     ("properties.volumes[]", r#"{"name": "w"}"#),
     ("properties.ipAddress", r#"{"type": "Public", "ports": [{"port": 80}]}"#),

@@ -56,6 +56,7 @@ fn desired(
         registry_credentials: vec![],
         ip_address: None,
         dns: None,
+        subnet: None,
     };
     let resource_group = ResourceGroupKey { subscription: Name::new("sub"), name: Name::new("rg") };
     Desired {

@@ -9,17 +9,20 @@ use crate::shims::EtcFiles;
 /// The C library reads no more servers than this.
 const SERVERS_MAX: usize = 3;
 
-/// Contents for a group; `resolver` is the name server that Wharf runs.
+/// Contents for a group; `resolver` is the name server that Wharf runs, and where short names are
+/// looked for unless the group says otherwise.
 pub(super) fn files(
     hostname: &str,
     address: Ipv4Addr,
-    resolver: Ipv4Addr,
+    (resolver, search): (Ipv4Addr, Option<&str>),
     dns: Option<&DnsSpec>,
 ) -> EtcFiles {
     let hosts = format!("127.0.0.1\tlocalhost\n::1\tlocalhost\n{address}\t{hostname}\n");
-    let resolv_conf = match dns {
-        Some(dns) => resolv_conf(dns, resolver),
-        None => format!("nameserver {resolver}\n"),
+    let resolv_conf = if let Some(dns) = dns {
+        resolv_conf(dns, resolver)
+    } else {
+        let search = search.map(|domain| format!("search {domain}\n")).unwrap_or_default();
+        format!("nameserver {resolver}\n{search}")
     };
     EtcFiles { hosts, resolv_conf }
 }
@@ -67,7 +70,7 @@ mod tests {
 
     #[test]
     fn without_settings_our_server_is_the_only_one() {
-        let files = files("web", Ipv4Addr::new(10, 203, 0, 9), OWN, None);
+        let files = files("web", Ipv4Addr::new(10, 203, 0, 9), (OWN, None), None);
         assert_eq!(files.resolv_conf, "nameserver 10.203.0.1\n");
         assert!(files.hosts.ends_with("10.203.0.9\tweb\n"));
     }

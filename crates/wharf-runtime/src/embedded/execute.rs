@@ -95,7 +95,9 @@ impl Embedded {
             .map_err(|source| failed(format!("make the network of group {id}"), source))?;
         let hostname = hostname(desired);
         let own = desired.private.as_ref().map_or(address, |place| place.address);
-        let etc = etc::files(&hostname, own, self.network.gateway(), desired.spec.dns.as_ref());
+        let search = self.neighbours.as_deref().filter(|_| desired.private.is_some());
+        let resolver = (self.network.gateway(), search);
+        let etc = etc::files(&hostname, own, resolver, desired.spec.dns.as_ref());
         self.shims
             .spawn(id, &hostname, netns, &etc)
             .await

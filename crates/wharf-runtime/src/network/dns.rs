@@ -32,6 +32,10 @@ const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// The longest message there is.
 const MESSAGE_MAX: usize = 65_535;
 
+/// Below this label a group in a virtual network finds the others there by their own names. No
+/// region is called so: those have letters and digits only.
+pub const NEIGHBOURS: &str = "virtual-network";
+
 /// What is at a name below the suffix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {

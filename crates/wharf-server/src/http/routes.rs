@@ -4,7 +4,8 @@ use axum::routing::{delete, get, post};
 
 use super::table::Routes;
 use crate::handlers::{
-    container_groups, deployments, locations, operations, profiles, providers, resources, subnets,
+    container_groups, deployments, locations, operations, profiles, providers, resources,
+    security_groups, security_rules, subnets, virtual_networks,
 };
 
 const SUBSCRIPTION: &str = "/subscriptions/{subscription}";
@@ -16,6 +17,7 @@ pub(super) fn all() -> Routes {
     Routes::new()
         .merge(of_deployments())
         .merge(of_locations())
+        .merge(of_networks())
         .merge(of_profiles())
         .merge(of_providers())
         .route(&format!("{SUBSCRIPTION}/resources"), get(resources::list_by_subscription::handle))
@@ -32,7 +34,7 @@ pub(super) fn all() -> Routes {
         )
         .route(
             &format!(
-                "{HOME}/providers/Microsoft.Network/virtualNetworks/{{network}}/subnets/{{subnet}}/\
+                "{HOME}/providers/Microsoft.Network/virtualNetworks/{{resource}}/subnets/{{part}}/\
                  {SERVICE}/serviceAssociationLinks/default"
             ),
             delete(subnets::delete_service_association_link::handle),
@@ -77,6 +79,50 @@ fn of_locations() -> Routes {
         .route(&format!("{location}/usages"), get(locations::usages::handle))
         .route(&format!("{location}/capabilities"), get(locations::capabilities::handle))
         .route(&format!("{location}/cachedImages"), get(locations::cached_images::handle))
+}
+
+fn of_networks() -> Routes {
+    let networks = "providers/Microsoft.Network/virtualNetworks";
+    let network = format!("{HOME}/{networks}/{{resource}}");
+    let groups = "providers/Microsoft.Network/networkSecurityGroups";
+    let group = format!("{HOME}/{groups}/{{resource}}");
+    let mut routes = Routes::new();
+    for scope in [SUBSCRIPTION, HOME] {
+        routes = routes
+            .route(&format!("{scope}/{networks}"), get(virtual_networks::list::handle))
+            .route(&format!("{scope}/{groups}"), get(security_groups::list::handle));
+    }
+    routes
+        .route(
+            &network,
+            get(virtual_networks::get::handle)
+                .put(virtual_networks::create_or_update::handle)
+                .patch(virtual_networks::update_tags::handle)
+                .delete(virtual_networks::delete::handle),
+        )
+        .route(&format!("{network}/subnets"), get(subnets::list::handle))
+        .route(
+            &format!("{network}/subnets/{{part}}"),
+            get(subnets::get::handle)
+                .put(subnets::create_or_update::handle)
+                .delete(subnets::delete::handle),
+        )
+        .route(
+            &group,
+            get(security_groups::get::handle)
+                .put(security_groups::create_or_update::handle)
+                .patch(security_groups::update_tags::handle)
+                .delete(security_groups::delete::handle),
+        )
+        .route(&format!("{group}/securityRules"), get(security_rules::list::handle))
+        .route(
+            &format!("{group}/securityRules/{{part}}"),
+            get(security_rules::get::handle)
+                .put(security_rules::create_or_update::handle)
+                .delete(security_rules::delete::handle),
+        )
+        .route(&format!("{group}/defaultSecurityRules"), get(security_rules::default::list))
+        .route(&format!("{group}/defaultSecurityRules/{{part}}"), get(security_rules::default::get))
 }
 
 fn of_profiles() -> Routes {

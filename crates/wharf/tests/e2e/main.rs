@@ -23,4 +23,5 @@ mod probes;
 mod profiles;
 mod quickstarts;
 mod restart_safety;
+mod virtual_networks;
 mod volumes;

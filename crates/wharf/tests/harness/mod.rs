@@ -142,6 +142,12 @@ impl Daemon {
         is_dead
     }
 
+    /// Where its groups have their addresses from.
+    pub(crate) fn pool(&self) -> String {
+        let flag = self.args.iter().position(|arg| arg == "--address-pool").unwrap();
+        self.args[flag + 1].clone()
+    }
+
     /// Process id of the daemon.
     pub(crate) fn pid(&self) -> u32 {
         self.child.as_ref().unwrap().id()

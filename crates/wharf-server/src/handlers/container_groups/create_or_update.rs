@@ -16,7 +16,7 @@ use crate::{
     auth::Caller,
     deployments::Calls,
     dns_label,
-    handlers::profiles,
+    handlers::{profiles, subnets},
     http::{ApiResult, Base, Body, Version},
 };
 
@@ -41,6 +41,9 @@ pub(crate) async fn handle(
             dns_label::hash(address.dns_label_scope, &app.settings.tenant, &key);
     }
     check_home(&app, &key).await?;
+    if let Some(subnet) = &proposal.spec.subnet {
+        subnets::check_may_join(&app, &caller, &key, subnet).await?;
+    }
     check_capacity(&app, &proposal.location, &proposal.spec)?;
     check_images(&app, &key, &proposal.spec).await?;
     identity::attach(&app, &caller, &key, body, &mut proposal).await?;

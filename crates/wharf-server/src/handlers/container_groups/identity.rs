@@ -10,7 +10,7 @@ use wharf_model::{
     change::Proposal,
 };
 
-use crate::{app::App, auth::Caller};
+use crate::{app::App, auth::Caller, handlers::subnets::check_linked};
 
 /// The identity of a resource; made when it has none.
 pub(crate) async fn managed(app: &App, resource: &str, name: &str) -> Result<Principal, Error> {
@@ -100,11 +100,6 @@ async fn check_may_assign(
     group: &str,
     identity: &str,
 ) -> Result<(), Error> {
-    let Caller::Principal(principal) = caller else { return Ok(()) };
-    let grants = app.grants(principal.id).await?;
-    if grants.allow(&format!("{USER_ASSIGNED}/assign/action"), identity) {
-        return Ok(());
-    }
-    let (client, object) = (principal.login.as_str(), principal.id);
-    Err(managed_identity::linked_authorization_failed(client, object, group, identity))
+    let action = format!("{USER_ASSIGNED}/assign/action");
+    check_linked(app, caller, group, (&action, identity)).await
 }

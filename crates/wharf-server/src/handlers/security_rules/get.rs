@@ -1,0 +1,25 @@
+//! GET a rule.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use serde_json::Value;
+
+use crate::{
+    app::App,
+    handlers::{
+        security_groups,
+        virtual_networks::{AtNetwork, find},
+    },
+    http::{ApiResult, ResourcesVersion},
+};
+
+pub(crate) async fn handle(
+    State(app): State<App>,
+    Path(path): AtNetwork,
+    _: ResourcesVersion,
+) -> ApiResult<Json<Value>> {
+    let found = find(&app, &security_groups::key(&app, &path)?).await?;
+    Ok(Json(super::document(&found, &path.part())?))
+}

@@ -1,0 +1,23 @@
+//! GET a subnet.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use serde_json::Value;
+
+use crate::{
+    app::App,
+    handlers::virtual_networks::AtNetwork,
+    http::{ApiResult, ResourcesVersion},
+};
+
+pub(crate) async fn handle(
+    State(app): State<App>,
+    Path(path): AtNetwork,
+    _: ResourcesVersion,
+) -> ApiResult<Json<Value>> {
+    let key = super::key(&app, &path)?;
+    let network = app.resource(&key).await?.ok_or_else(|| super::not_found(&key, &path))?;
+    Ok(Json(super::document(&network, &path)?))
+}

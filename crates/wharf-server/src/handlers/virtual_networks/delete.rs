@@ -1,0 +1,23 @@
+//! DELETE: 200 when it was there, 204 when not; refused while a group is in it.
+
+use axum::{
+    extract::{Path, State},
+    http::StatusCode,
+};
+
+use super::AtNetwork;
+use crate::{
+    app::{App, accept_failed},
+    http::{ApiResult, ResourcesVersion},
+};
+
+pub(crate) async fn handle(
+    State(app): State<App>,
+    Path(path): AtNetwork,
+    _: ResourcesVersion,
+) -> ApiResult<StatusCode> {
+    let key = super::key(&app, &path)?;
+    let deleted = app.blocking(move |store| store.delete_virtual_network(&key)).await?;
+    let was_there = deleted.map_err(accept_failed)?.is_some();
+    Ok(if was_there { StatusCode::OK } else { StatusCode::NO_CONTENT })
+}
