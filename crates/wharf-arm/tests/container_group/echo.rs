@@ -143,7 +143,7 @@ fn a_version_neither_reads_nor_shows_what_came_later() {
     let proposal = container_group::parse(&later, &key(), old).unwrap();
     assert!(proposal.spec.init_containers.is_empty());
     assert!(!proposal.document.contains("zones") && !proposal.document.contains("priority"));
-    assert_eq!(parse(&later).unwrap_err().code, "FeatureNotSupported");
+    assert_eq!(parse(&later).unwrap_err().code, "InvalidRequestContent");
 }
 
 #[test]
