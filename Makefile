@@ -14,6 +14,7 @@ help:
 
 build:
 	@scripts/bootstrap build
+	@scripts/portal || echo "building without the portal" >&2
 	cargo build --release --locked -p wharf
 
 run: build
@@ -28,6 +29,7 @@ clean-run:
 
 test:
 	@scripts/bootstrap test
+	@scripts/portal || echo "testing without the portal" >&2
 	@scripts/test
 
 bench: build

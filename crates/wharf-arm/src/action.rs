@@ -108,6 +108,10 @@ fn of_resource(method: &str, segments: &[&str]) -> Needs {
     if is_read && is_common {
         return Needs::AnyRole { scope: scope_of(2) };
     }
+    // What one may do oneself is asked by everybody who may do anything.
+    if is_read && parsed.namespace == "Microsoft.Authorization" && parsed.types == ["permissions"] {
+        return Needs::AnyRole { scope: scope_of(parsed.scope) };
+    }
     let kind = [&[parsed.namespace], parsed.types.as_slice()].concat().join("/");
     let verb = match verb(method) {
         // To a thing itself, not to an action on it.
@@ -125,7 +129,8 @@ fn of_resource(method: &str, segments: &[&str]) -> Needs {
 /// Contributors may not make.
 fn own(method: &str, rest: &[&str], scope: String) -> Needs {
     let action = match (rest, verb(method)) {
-        (["environment"], "read") => return Needs::AnyRole { scope },
+        // The watch itself tells only of what the caller may see.
+        (["environment" | "watch"], "read") => return Needs::AnyRole { scope },
         (["identity", ..], verb) => {
             let verb = if verb == "action" { "write" } else { verb };
             format!("Microsoft.Authorization/wharfPrincipals/{verb}")

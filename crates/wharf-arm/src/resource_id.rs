@@ -67,6 +67,7 @@ const SEGMENTS: &[&str] = &[
     "Microsoft.Resources",
     "Microsoft.Network",
     "Microsoft.Authorization",
+    "permissions",
     "roleAssignments",
     "roleDefinitions",
     "Microsoft.Insights",

@@ -68,14 +68,6 @@ pub fn built_in() -> Vec<Role> {
 /// The document of a role as seen from a subscription.
 pub fn render_definition(role: &Role, subscription: &str) -> Value {
     let kind = if role.is_built_in { "BuiltInRole" } else { "CustomRole" };
-    let permission = |set: &Permission| {
-        json!({
-            "actions": set.actions,
-            "notActions": set.not_actions,
-            "dataActions": set.data_actions,
-            "notDataActions": set.not_data_actions,
-        })
-    };
     json!({
         "id": definition_id(role.id, subscription),
         "name": role.id,
@@ -85,8 +77,18 @@ pub fn render_definition(role: &Role, subscription: &str) -> Value {
             "type": kind,
             "description": role.description,
             "assignableScopes": role.assignable_scopes,
-            "permissions": role.permissions.iter().map(permission).collect::<Vec<_>>(),
+            "permissions": role.permissions.iter().map(render_permission).collect::<Vec<_>>(),
         },
+    })
+}
+
+/// One set of permissions.
+pub fn render_permission(set: &Permission) -> Value {
+    json!({
+        "actions": set.actions,
+        "notActions": set.not_actions,
+        "dataActions": set.data_actions,
+        "notDataActions": set.not_data_actions,
     })
 }
 

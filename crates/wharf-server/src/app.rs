@@ -106,6 +106,7 @@ impl App {
             .await?
             .map_err(accept_failed)?;
         fail::fail_point!("accept.after_commit", |_| std::process::abort());
+        self.controller.announce(&accepted.group.id);
         if accepted.operation.is_some() {
             self.controller.poke(&accepted.group.id);
         }

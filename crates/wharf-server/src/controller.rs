@@ -17,7 +17,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, broadcast};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use wharf_model::{
     Generation, GroupId,
@@ -41,6 +41,9 @@ const PROVISIONING_MAX: Duration = Duration::from_mins(30);
 /// How long ended operations can be polled.
 const OPERATIONS_KEPT: Duration = Duration::from_hours(24);
 const HOUSEKEEPING: Duration = Duration::from_secs(30);
+
+/// Changes that a slow listener may be behind by before it has to look at everything again.
+const CHANGES_MAX: usize = 1024;
 
 /// What was last written about a group, to spare writing it again.
 type Written = (Generation, GroupStatus, bool, Vec<Occurrence>);
@@ -73,6 +76,7 @@ struct Inner<B> {
     stop: CancellationToken,
     written: Mutex<HashMap<GroupId, Written>>,
     watchers: Mutex<HashMap<GroupId, Arc<Notify>>>,
+    changes: broadcast::Sender<GroupId>,
     /// Groups that have not had their first pass yet.
     unseen: AtomicUsize,
 }
@@ -103,6 +107,7 @@ impl<B: Backend> Controller<B> {
             stop: CancellationToken::new(),
             written: Mutex::default(),
             watchers: Mutex::default(),
+            changes: broadcast::Sender::new(CHANGES_MAX),
             unseen: AtomicUsize::new(usize::MAX),
         };
         Self { inner: Arc::new(inner) }
@@ -111,6 +116,16 @@ impl<B: Backend> Controller<B> {
     /// The backend it drives.
     pub(crate) fn backend(&self) -> &B {
         &self.inner.backend
+    }
+
+    /// Tells of groups that have changed, from now on.
+    pub(crate) fn changes(&self) -> broadcast::Receiver<GroupId> {
+        self.inner.changes.subscribe()
+    }
+
+    /// Ends when the daemon does.
+    pub(crate) fn stopping(&self) -> CancellationToken {
+        self.inner.stop.clone()
     }
 
     /// Asks for a look at a group, soon.
@@ -362,7 +377,10 @@ impl<B: Backend> Controller<B> {
         Ok(())
     }
 
-    fn announce(&self, id: &GroupId) {
+    /// Tells who waits for a group, and who watches all of them, that it has changed.
+    pub(crate) fn announce(&self, id: &GroupId) {
+        // Nobody may be watching.
+        drop(self.inner.changes.send(id.clone()));
         if let Some(notify) = lock(&self.inner.watchers).get(id) {
             notify.notify_waiters();
         }

@@ -5,6 +5,7 @@
 //! made up, is never taken here.
 
 mod bootstrap;
+pub(crate) mod codes;
 pub(crate) mod device;
 mod jwt;
 mod keys;
@@ -30,7 +31,7 @@ use wharf_model::{
 use wharf_store::Store;
 
 pub(crate) use self::{bootstrap::BootstrapError, jwt::Refusal, keys::KeyError};
-use self::{device::Devices, jwt::Registered, keys::KeyRing};
+use self::{codes::Codes, device::Devices, jwt::Registered, keys::KeyRing};
 use crate::app::store_failed;
 
 /// The domain of user names.
@@ -66,6 +67,7 @@ struct Inner {
     keys: RwLock<KeyRing>,
     hashing: Semaphore,
     devices: Devices,
+    codes: Codes,
 }
 
 impl std::fmt::Debug for Identity {
@@ -150,6 +152,7 @@ impl Identity {
             administrator,
             hashing: Semaphore::new(HASHING_MAX),
             devices: Devices::default(),
+            codes: Codes::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -167,6 +170,11 @@ impl Identity {
     /// Logins with a code on another device.
     pub(crate) fn devices(&self) -> &Devices {
         &self.inner.devices
+    }
+
+    /// Logins on the sign-in page.
+    pub(crate) fn codes(&self) -> &Codes {
+        &self.inner.codes
     }
 
     /// Now, as all tokens see it.
@@ -288,10 +296,10 @@ impl Identity {
         &self,
         principal: &Principal,
         client: &str,
-        issuer: &str,
+        (issuer, nonce): (&str, Option<&str>),
     ) -> Result<String, Error> {
         let own = Registered::new(issuer, client, self.now(), ACCESS_LIFETIME);
-        self.sign(&json!({
+        let mut claims = json!({
             "iss": own.iss,
             "aud": own.aud,
             "iat": own.iat,
@@ -305,7 +313,11 @@ impl Identity {
             "preferred_username": principal.login,
             "name": principal.name,
             "ver": "1.0",
-        }))
+        });
+        if let Some(nonce) = nonce {
+            claims["nonce"] = nonce.into();
+        }
+        self.sign(&claims)
     }
 
     fn sign(&self, claims: &impl Serialize) -> Result<String, Error> {

@@ -10,6 +10,7 @@ use wharf_model::Error;
 
 use crate::{app::App, http::ApiError};
 
+pub(crate) mod authorize;
 pub(crate) mod device_code;
 pub(crate) mod device_page;
 pub(crate) mod keys;

@@ -10,6 +10,7 @@ use axum::{
     response::Response,
 };
 use serde_json::Value;
+use tracing::Instrument as _;
 use uuid::Uuid;
 use wharf_arm::action::{self, Needs};
 use wharf_model::{
@@ -48,31 +49,55 @@ pub(super) async fn guard(
         let (peer, header) = shown(&request);
         app.auth.check(&app, peer, header.as_deref()).await?
     };
-    let method = request.method().clone();
-    let path = request.uri().path().to_owned();
-    let needs = action::needs(method.as_str(), &path, app.settings.subscription.as_str());
-    let correlation = request.extensions().get::<Correlation>().cloned().unwrap_or_default();
-    let record = |status| record(&app, &caller, (&method, &path), (&needs, status), correlation);
+    let asked = Asked {
+        needs: action::needs(
+            request.method().as_str(),
+            request.uri().path(),
+            app.settings.subscription.as_str(),
+        ),
+        method: request.method().clone(),
+        path: request.uri().path().to_owned(),
+        correlation: request.extensions().get::<Correlation>().cloned().unwrap_or_default(),
+        caller: caller.clone(),
+    };
     let (verdict, grants) = match &caller {
         Caller::Administrator => (Verdict::All, Grants::default()),
         Caller::Principal(principal) => {
             let grants = app.grants(principal.id).await?;
-            match judge(principal, &grants, &needs) {
+            match judge(principal, &grants, &asked.needs) {
                 Ok(verdict) => (verdict, grants),
                 Err(error) => {
-                    record(403);
+                    asked.record(&app, 403);
                     return Err(error.into());
                 }
             }
         }
     };
-    request.extensions_mut().insert(caller.clone());
-    let response = next.run(request).await;
-    if method == Method::DELETE && response.status().is_success() {
-        app.forget_access(&path).await?;
-    }
-    record(response.status().as_u16());
+    request.extensions_mut().insert(caller);
+    let response = if asked.method.is_safe() {
+        next.run(request).await
+    } else {
+        // A client that goes before it is answered has changed something nevertheless.
+        let change = change(app, request, next, asked).in_current_span();
+        let changed = tokio::spawn(change).await;
+        changed.map_err(|error| Error::internal(format!("answer a request: {error}")))??
+    };
     filter(response, &verdict, &grants).await
+}
+
+/// Has a change made and written down.
+async fn change(
+    app: App,
+    request: Request,
+    next: Next,
+    asked: Asked,
+) -> Result<Response, ApiError> {
+    let response = next.run(request).await;
+    if asked.method == Method::DELETE && response.status().is_success() {
+        app.forget_access(&asked.path).await?;
+    }
+    asked.record(&app, response.status().as_u16());
+    Ok(response)
 }
 
 /// How a request came in, and what it has to show.
@@ -134,38 +159,43 @@ async fn filter(
     Ok(Response::from_parts(parts, Body::from(document.to_string())))
 }
 
-/// Writes down who asked for which change with which result. The answer does not wait for it.
-fn record(
-    app: &App,
-    caller: &Caller,
-    (method, path): (&Method, &str),
-    (needs, status): (&Needs, u16),
+/// Who asks for what.
+struct Asked {
+    caller: Caller,
+    method: Method,
+    path: String,
+    needs: Needs,
     correlation: Correlation,
-) {
-    let Needs::Action { action, scope, .. } = needs else { return };
-    if method.is_safe() {
-        return;
-    }
-    let (name, principal) = match caller {
-        Caller::Administrator => ("administrator".to_owned(), None),
-        Caller::Principal(principal) => (principal.login.clone(), Some(principal.id)),
-    };
-    let is_own = path.starts_with("/wharf/");
-    let entry = Activity {
-        id: Uuid::new_v4(),
-        at: app.clock.now(),
-        caller: name,
-        principal,
-        action: action.clone(),
-        resource: if is_own { format!("{scope}{path}") } else { scope.clone() },
-        status,
-        correlation: correlation.0,
-    };
-    let store = app.store.clone();
-    drop(tokio::task::spawn_blocking(move || {
-        if let Err(error) = store.add_activity(&entry) {
-            let error = wharf_model::error::chain(&error);
-            tracing::error!(error, action = entry.action, caller = entry.caller, "not logged");
+}
+
+impl Asked {
+    /// Writes down who asked for which change with which result. The answer does not wait for it.
+    fn record(&self, app: &App, status: u16) {
+        let Needs::Action { action, scope, .. } = &self.needs else { return };
+        if self.method.is_safe() {
+            return;
         }
-    }));
+        let (name, principal) = match &self.caller {
+            Caller::Administrator => ("administrator".to_owned(), None),
+            Caller::Principal(principal) => (principal.login.clone(), Some(principal.id)),
+        };
+        let is_own = self.path.starts_with("/wharf/");
+        let entry = Activity {
+            id: Uuid::new_v4(),
+            at: app.clock.now(),
+            caller: name,
+            principal,
+            action: action.clone(),
+            resource: if is_own { format!("{scope}{}", self.path) } else { scope.clone() },
+            status,
+            correlation: self.correlation.0.clone(),
+        };
+        let store = app.store.clone();
+        drop(tokio::task::spawn_blocking(move || {
+            if let Err(error) = store.add_activity(&entry) {
+                let error = wharf_model::error::chain(&error);
+                tracing::error!(error, action = entry.action, caller = entry.caller, "not logged");
+            }
+        }));
+    }
 }

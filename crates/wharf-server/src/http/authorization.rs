@@ -5,7 +5,7 @@ use axum::routing::{get, post, put};
 
 use super::table::Routes;
 use crate::handlers::{
-    activity_log, environment, principals, role_assignments, role_definitions,
+    activity_log, environment, permissions, principals, role_assignments, role_definitions,
     user_assigned_identities as identities,
 };
 
@@ -58,6 +58,7 @@ pub(super) fn routes() -> Routes {
     for scope in SCOPES {
         let below = |rest: &str| format!("{scope}/providers/Microsoft.Authorization/{rest}");
         router = router
+            .route(&below("permissions"), get(permissions::handle))
             .route(&below("roleAssignments"), get(role_assignments::list::handle))
             .route(
                 &below("roleAssignments/{name}"),

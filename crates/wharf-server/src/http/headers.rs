@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use crate::app::App;
 
+/// Of answers that do not say themselves how long they keep.
+const UNKEPT: &[(&str, &str)] =
+    &[("cache-control", "no-cache"), ("pragma", "no-cache"), ("expires", "-1")];
 const FIXED: &[(&str, &str)] = &[
-    ("cache-control", "no-cache"),
-    ("pragma", "no-cache"),
-    ("expires", "-1"),
     ("strict-transport-security", "max-age=31536000; includeSubDomains"),
     ("x-content-type-options", "nosniff"),
 ];
@@ -47,7 +47,8 @@ pub(super) async fn add(State(app): State<App>, mut request: Request, next: Next
     request.extensions_mut().insert(Correlation(text.unwrap_or_else(|| id.to_string())));
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    for (name, value) in FIXED {
+    let unkept = if headers.contains_key(header::CACHE_CONTROL) { &[] } else { UNKEPT };
+    for (name, value) in unkept.iter().chain(FIXED) {
         headers
             .entry(HeaderName::from_static(name))
             .or_insert_with(|| HeaderValue::from_static(value));

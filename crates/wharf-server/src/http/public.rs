@@ -5,8 +5,8 @@ use axum::routing::{get, post};
 use super::table::Routes;
 use crate::handlers::{
     health, metadata,
-    oauth::{device_code, device_page, keys, openid_configuration, token},
-    sessions,
+    oauth::{authorize, device_code, device_page, keys, openid_configuration, token},
+    portal, sessions,
 };
 
 /// A client that is told of `…/adfs` makes up paths in three styles: AD FS' own, Entra's below it,
@@ -23,6 +23,10 @@ pub(super) fn routes() -> Routes {
         .route("/adfs/discovery/keys", get(keys::handle))
         .route("/adfs/oauth2/token", post(token::handle))
         .route("/adfs/oauth2/devicecode", post(device_code::handle))
+        .route("/adfs/oauth2/authorize", get(authorize::show).post(authorize::submit))
+        .route("/", get(portal::root))
+        .route("/portal", get(portal::page))
+        .route("/portal/{*path}", get(portal::file))
         .route("/device", get(device_page::show).post(device_page::submit));
     for root in ["/adfs/{tenant}", "/{tenant}"] {
         let below = |rest: &str| format!("{root}/{rest}");
@@ -37,7 +41,11 @@ pub(super) fn routes() -> Routes {
         for version in ["oauth2/v2.0", "oauth2"] {
             router = router
                 .route(&below(&format!("{version}/token")), post(token::handle))
-                .route(&below(&format!("{version}/devicecode")), post(device_code::handle));
+                .route(&below(&format!("{version}/devicecode")), post(device_code::handle))
+                .route(
+                    &below(&format!("{version}/authorize")),
+                    get(authorize::show).post(authorize::submit),
+                );
         }
     }
     router

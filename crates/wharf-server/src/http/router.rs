@@ -18,7 +18,7 @@ use crate::{
     app::App,
     handlers::{
         container_groups as groups, dns, doctor, images, metrics, operations, resource_groups,
-        subscriptions, tenants,
+        subscriptions, tenants, watch,
     },
 };
 
@@ -78,6 +78,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/wharf/v1/images/prune", post(images::prune::handle))
         .route("/wharf/v1/usage", get(metrics::usage::handle))
         .route("/metrics", get(metrics::prometheus::handle))
+        .route("/wharf/v1/watch", get(watch::handle))
         .route("/wharf/v1/dns", get(dns::handle))
         .route("/wharf/v1/doctor", get(doctor::handle));
     let (protected, protected_paths) = protected.into_parts();

@@ -100,7 +100,7 @@ fn tokens_of_others_are_refused() {
     let admin = ours.admin();
     let refresh = ours.identity.refresh_token(&admin, "c", None).unwrap();
     assert_eq!(verify(&refresh), Err(Refusal::Issuer), "a refresh token gives no access");
-    let id = ours.identity.id_token(&admin, ARM_AUDIENCE, "https://host/adfs").unwrap();
+    let id = ours.identity.id_token(&admin, ARM_AUDIENCE, ("https://host/adfs", None)).unwrap();
     assert_eq!(verify(&id), Err(Refusal::Issuer), "an id token gives no access");
     for wrong in ["", "a", "a.b", "a.b.c", "..", &"x".repeat(20_000)] {
         assert_eq!(verify(wrong), Err(Refusal::Malformed), "{wrong:.9}");

@@ -1,5 +1,5 @@
 //! The clients that people have for Azure, unmodified, against the whole binary: the SDKs for
-//! Python and JavaScript, the Azure CLI, and schemathesis. `scripts/clients` installs them; a test whose client is
+//! Python and JavaScript, the Azure CLI, schemathesis, and the portal in a browser. `scripts/clients` installs them; a test whose client is
 //! not there is ignored and says why.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
@@ -10,6 +10,7 @@ mod harness;
 mod azure_cli;
 mod fuzz;
 mod installed;
+mod portal;
 mod sdk;
 mod server;
 
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
     let mut trials = sdk::trials(&clients);
     trials.extend(azure_cli::trials(&clients));
     trials.extend(fuzz::trials(&clients));
+    trials.extend(portal::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

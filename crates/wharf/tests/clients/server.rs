@@ -18,7 +18,12 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a daemon whose clients are the administrator.
     pub(crate) fn start() -> Self {
-        let wharf = Daemon::start();
+        Self::with(&[])
+    }
+
+    /// The same with more arguments of `wharf serve`.
+    pub(crate) fn with(more: &[&str]) -> Self {
+        let wharf = Daemon::with(more);
         let (data, url) = (wharf.dir().join("d"), format!("https://{}", wharf.address()));
         let subscriptions: Value =
             serde_json::from_str(&wharf.http("/subscriptions?api-version=2022-12-01")).unwrap();

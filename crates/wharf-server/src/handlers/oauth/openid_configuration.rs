@@ -25,9 +25,11 @@ pub(crate) async fn handle(
         "token_endpoint": format!("{oauth}/token"),
         "device_authorization_endpoint": format!("{oauth}/devicecode"),
         "jwks_uri": keys,
-        "response_types_supported": ["code", "id_token"],
-        "response_modes_supported": ["query", "form_post"],
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "code_challenge_methods_supported": ["S256"],
         "grant_types_supported": [
+            "authorization_code",
             "client_credentials",
             "password",
             "refresh_token",

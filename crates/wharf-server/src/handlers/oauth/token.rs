@@ -28,6 +28,8 @@ pub(crate) struct Request {
     refresh_token: Option<String>,
     device_code: Option<String>,
     code: Option<String>,
+    code_verifier: Option<String>,
+    redirect_uri: Option<String>,
     scope: Option<String>,
     resource: Option<String>,
 }
@@ -37,6 +39,13 @@ struct Grant {
     principal: Principal,
     client: String,
     resource: Option<String>,
+    nonce: Option<String>,
+}
+
+impl Grant {
+    fn new(principal: Principal, client: String, resource: Option<String>) -> Self {
+        Self { principal, client, resource, nonce: None }
+    }
 }
 
 pub(crate) async fn handle(
@@ -51,6 +60,7 @@ pub(crate) async fn handle(
         Some("client_credentials") => client_credentials(&app, &request).await?,
         Some("password") => password(&app, &request).await?,
         Some("refresh_token") => refresh_token(&app, &request).await?,
+        Some("authorization_code") => authorization_code(&app, &request).await?,
         Some("urn:ietf:params:oauth:grant-type:device_code" | "device_code") => {
             device_code(&app, &request).await?
         }
@@ -90,7 +100,8 @@ async fn client_credentials(app: &App, request: &Request) -> Result<Grant, Failu
             format!("Invalid client secret provided for, or no application with, the identifier '{client}'."),
         )
     })?;
-    Ok(Grant { client: principal.login.clone(), principal, resource: requested(request) })
+    let client = principal.login.clone();
+    Ok(Grant::new(principal, client, requested(request)))
 }
 
 async fn password(app: &App, request: &Request) -> Result<Grant, Failure> {
@@ -102,7 +113,7 @@ async fn password(app: &App, request: &Request) -> Result<Grant, Failure> {
         let message = "Error validating credentials due to invalid username or password.";
         OAuthError::new("invalid_grant", 50_126, message)
     })?;
-    Ok(Grant { principal, client, resource: requested(request) })
+    Ok(Grant::new(principal, client, requested(request)))
 }
 
 async fn refresh_token(app: &App, request: &Request) -> Result<Grant, Failure> {
@@ -118,7 +129,7 @@ async fn refresh_token(app: &App, request: &Request) -> Result<Grant, Failure> {
         return Err(OAuthError::new("invalid_grant", 70_000, message).into());
     }
     let resource = requested(request).or(refresh.resource);
-    Ok(Grant { principal, client: refresh.client, resource })
+    Ok(Grant::new(principal, refresh.client, resource))
 }
 
 async fn device_code(app: &App, request: &Request) -> Result<Grant, Failure> {
@@ -134,10 +145,31 @@ async fn device_code(app: &App, request: &Request) -> Result<Grant, Failure> {
             return Err(OAuthError::new("expired_token", 70_020, message).into());
         }
     };
-    let principal = app.read(move |store| store.principal(user)).await?.ok_or_else(|| {
-        OAuthError::new("invalid_grant", 50_034, "The user account does not exist any more.")
+    let principal = still_there(app, user).await?;
+    Ok(Grant::new(principal, login.client, requested(request).or(login.resource)))
+}
+
+async fn authorization_code(app: &App, request: &Request) -> Result<Grant, Failure> {
+    let code = required(request.code.as_ref(), "code")?;
+    let client = required(request.client_id.as_ref(), "client_id")?;
+    let redirect_uri = required(request.redirect_uri.as_ref(), "redirect_uri")?;
+    let verifier = required(request.code_verifier.as_ref(), "code_verifier")?;
+    let proof = (client, redirect_uri, verifier);
+    let given = app.identity.codes().redeem(app.identity.now(), code, proof).ok_or_else(|| {
+        let message = "The authorization code is not known, was used, has expired, or was given to \
+                       another client, address or verifier.";
+        OAuthError::new("invalid_grant", 70_008, message)
     })?;
-    Ok(Grant { principal, client: login.client, resource: requested(request).or(login.resource) })
+    let principal = still_there(app, given.user).await?;
+    let resource = requested(request).or(given.resource);
+    Ok(Grant { nonce: given.nonce, ..Grant::new(principal, given.client, resource) })
+}
+
+async fn still_there(app: &App, user: uuid::Uuid) -> Result<Principal, Failure> {
+    let principal = app.read(move |store| store.principal(user)).await?;
+    Ok(principal.ok_or_else(|| {
+        OAuthError::new("invalid_grant", 50_034, "The user account does not exist any more.")
+    })?)
 }
 
 fn answer(
@@ -146,7 +178,7 @@ fn answer(
     (base, issuer): (&str, &str),
     scope: Option<&str>,
 ) -> Result<Value, wharf_model::Error> {
-    let Grant { principal, client, resource } = grant;
+    let Grant { principal, client, resource, nonce } = grant;
     let audience = audience(resource.as_deref(), base);
     let access = app.identity.access_token(principal, client, &audience)?;
     let lifetime = access.until - access.from;
@@ -163,7 +195,8 @@ fn answer(
         let refresh = app.identity.refresh_token(principal, client, resource.as_deref())?;
         answer["scope"] = json!(scope.unwrap_or_default());
         answer["refresh_token"] = json!(refresh);
-        answer["id_token"] = json!(app.identity.id_token(principal, client, issuer)?);
+        answer["id_token"] =
+            json!(app.identity.id_token(principal, client, (issuer, nonce.as_deref()))?);
         answer["client_info"] = json!(URL_SAFE_NO_PAD.encode(account.to_string()));
     }
     Ok(answer)

@@ -1,0 +1,121 @@
+// The ARM API, as everybody else uses it.
+import { useEffect, useState } from "react";
+import { signIn, token } from "./auth";
+
+export const VERSION = "2025-09-01";
+const RESOURCES = "2022-12-01";
+
+/** A document of ARM's; its shape is checked where it is made, in the daemon. */
+export type Json = any;
+
+/** What the daemon answered instead of doing it. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    /** The property that is wrong, such as `properties.containers[0].properties.image`. */
+    readonly target?: string,
+  ) {
+    super(message);
+  }
+}
+
+export async function send(path: string, init: RequestInit = {}): Promise<Response> {
+  const headers = new Headers(init.headers);
+  headers.set("authorization", `Bearer ${await token()}`);
+  if (init.body && !headers.has("content-type")) headers.set("content-type", "application/json");
+  let response: Response | undefined;
+  // A browser on the host itself drops its requests when a group's link comes or goes. Asking again
+  // is safe: what is sent here may come twice, as long as nothing else is sent before it is answered.
+  for (const pause of [300, 900, 0]) {
+    try {
+      response = await fetch(path, { ...init, headers });
+      break;
+    } catch (error) {
+      if (init.signal?.aborted) throw error;
+      if (pause) await new Promise((done) => setTimeout(done, pause));
+    }
+  }
+  if (!response) throw new ApiError(0, "NoConnection", "Wharf cannot be reached.");
+  if (response.status === 401) return signIn();
+  if (response.ok) return response;
+  const { error } = await response.json().catch(() => ({ error: {} }));
+  const message = error?.message ?? `Wharf answered ${response.status}.`;
+  throw new ApiError(response.status, error?.code ?? "Error", message, error?.target);
+}
+
+const versioned = (path: string) => {
+  if (path.includes("api-version=") || path.startsWith("/wharf/")) return path;
+  const version = path.includes("Microsoft.ContainerInstance") ? VERSION : RESOURCES;
+  return `${path}${path.includes("?") ? "&" : "?"}api-version=${version}`;
+};
+
+export async function call(method: string, path: string, body?: unknown): Promise<Json> {
+  const response = await send(versioned(path), {
+    method,
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+  const text = await response.text();
+  return text ? JSON.parse(text) : null;
+}
+export const get = (path: string) => call("GET", path);
+
+let first: Promise<{ id: string; location: string }> | undefined;
+/** The one subscription, and where it is. */
+export const home = () =>
+  (first ??= (async () => {
+    const { value } = await get("/subscriptions");
+    if (!value.length) {
+      throw new ApiError(403, "NoRole", "Your account has no role here yet. Ask an owner for one.");
+    }
+    const id = `/subscriptions/${value[0].subscriptionId}`;
+    const locations = await get(`${id}/locations`);
+    return { id, location: locations.value[0]?.name ?? "local" };
+  })());
+
+export const groupId = (sub: string, rg: string, name: string) =>
+  `${sub}/resourceGroups/${rg}/providers/Microsoft.ContainerInstance/containerGroups/${name}`;
+export const parseId = (id: string) => {
+  const parts = id.split("/");
+  return { rg: parts[4], name: parts[8] };
+};
+
+/** What a promise came to, again whenever `key` changes. */
+export function useAsync<T>(key: string, work: () => Promise<T>) {
+  const [state, set] = useState<{ value?: T; error?: Error; key?: string }>({});
+  const [turn, again] = useState(0);
+  useEffect(() => {
+    let isCurrent = true;
+    work().then(
+      (value) => isCurrent && set({ value, key }),
+      (error) => isCurrent && set({ error, key }),
+    );
+    return () => void (isCurrent = false);
+  }, [key, turn]);
+  const settled = state.key === key ? state : {};
+  return { ...settled, reload: () => again((n) => n + 1) };
+}
+
+interface Permission {
+  actions: string[];
+  notActions: string[];
+}
+const known = new Map<string, Promise<Permission[]>>();
+const matches = (patterns: string[], action: string) =>
+  patterns.some((pattern) => {
+    const text = pattern.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replace(/\*/g, ".*");
+    return new RegExp(`^${text}$`, "i").test(action);
+  });
+
+/** Says of actions whether the user may do them at a scope; of none before that is known. */
+export function usePermissions(scope: string | undefined): (action: string) => boolean {
+  const { value } = useAsync(scope ?? "", async () => {
+    if (!scope) return [];
+    const path = `${scope}/providers/Microsoft.Authorization/permissions`;
+    if (!known.has(scope)) known.set(scope, get(path).then((page) => page.value, () => []));
+    return known.get(scope)!;
+  });
+  return (action) =>
+    (value ?? []).some((set) => matches(set.actions, action) && !matches(set.notActions, action));
+}

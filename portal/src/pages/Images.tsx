@@ -1,0 +1,62 @@
+import { Button, Field, Input, ProgressBar } from "@fluentui/react-components";
+import { useState } from "react";
+import { call, get, home, send, useAsync, usePermissions, type Json } from "../api";
+import { Age, Empty, Failure, Loading } from "../parts/common";
+
+const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+
+export default function Images() {
+  const { value: sub } = useAsync("home", home);
+  const can = usePermissions(sub?.id);
+  const { value, error, reload } = useAsync("images", async () => (await get("/wharf/v1/images")).value as Json[]);
+  const [name, setName] = useState("");
+  const [progress, setProgress] = useState<Json>();
+  const [failure, setFailure] = useState<Error>();
+
+  const pull = async () => {
+    setFailure(undefined);
+    setProgress({});
+    try {
+      const response = await send("/wharf/v1/images/pull", { method: "POST", body: JSON.stringify({ reference: name.trim() }) });
+      let rest = "";
+      for await (const text of response.body!.pipeThrough(new TextDecoderStream()) as unknown as AsyncIterable<string>) {
+        const lines = (rest + text).split("\n");
+        rest = lines.pop()!;
+        for (const line of lines.map((line) => JSON.parse(line))) {
+          if (line.error) throw new Error(line.error.message);
+          if (line.progress) setProgress(line.progress);
+        }
+      }
+      setName("");
+      reload();
+    } catch (error) {
+      setFailure(error as Error);
+    }
+    setProgress(undefined);
+  };
+  return (
+    <>
+      <h1>Images</h1>
+      {can("Microsoft.Wharf/images/pull/action") && (
+        <form className="line" onSubmit={(event) => { event.preventDefault(); void pull(); }}>
+          <Field label="Image to pull"><Input value={name} placeholder="registry/name:tag" onChange={(_, data) => setName(data.value)} /></Field>
+          <Button type="submit" appearance="primary" disabled={!name.trim() || !!progress}>Pull</Button>
+          {can("Microsoft.Wharf/images/prune/action") && <Button onClick={() => call("POST", "/wharf/v1/images/prune", {}).then(reload, setFailure)}>Remove unused images</Button>}
+        </form>
+      )}
+      {progress && <ProgressBar aria-label={`Pulling ${name}`} />}
+      <Failure error={failure} />
+      <Failure error={error} />
+      {!value && !error && <Loading what="images" />}
+      {value && !value.length && <Empty title="No images here yet"><p>Images are pulled when a group needs them; the quickstart images come with Wharf.</p></Empty>}
+      {!!value?.length && (
+        <div className="table" tabIndex={0} role="region" aria-label="Images">
+          <table>
+            <thead><tr><th>Image</th><th>Size</th><th className="wide">Layers</th><th className="wide">Stored</th></tr></thead>
+            <tbody>{value.map((image) => <tr key={image.reference}><td title={image.digest}>{image.reference}</td><td>{mib(image.packedBytes)}</td><td className="wide">{image.layers}</td><td className="wide"><Age at={image.storedAt} ago /></td></tr>)}</tbody>
+          </table>
+        </div>
+      )}
+    </>
+  );
+}
