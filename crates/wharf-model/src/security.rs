@@ -105,6 +105,22 @@ pub fn capabilities(context: &SecurityContext) -> Vec<&'static str> {
     CAPABILITIES.into_iter().filter(has).collect()
 }
 
+/// What may be added to the usual ones in a user namespace: its effect ends there. The kernel asks
+/// for all others in the host's own (`capabilities(7)`, `user_namespaces(7)`).
+const NAMESPACED: [&str; 3] = ["NET_ADMIN", "NET_BROADCAST", "SYS_PTRACE"];
+
+/// Whether a container has all the rights it asks for even if its root is a user of no importance
+/// on the host.
+pub fn fits_user_namespace(context: &SecurityContext) -> bool {
+    let fits = |name: &String| {
+        !is_all(name)
+            && capability(name).is_some_and(|name| {
+                NAMESPACED.contains(&name) || (USUAL.contains(&name) && name != "MKNOD")
+            })
+    };
+    !context.is_privileged && context.added_capabilities.iter().all(fits)
+}
+
 fn is_all(name: &str) -> bool {
     name.eq_ignore_ascii_case("ALL")
 }
@@ -196,6 +212,18 @@ mod tests {
         );
         assert!(!capabilities(&context(&[], &["CAP_MKNOD"])).contains(&"MKNOD"));
         assert_eq!(capabilities(&context(&["ALL"], &[])).len(), CAPABILITIES.len());
+    }
+
+    #[test]
+    fn rights_that_the_kernel_asks_for_on_the_host_need_the_hosts_users() {
+        for fits in [&[][..], &["NET_ADMIN", "cap_sys_ptrace", "KILL"]] {
+            assert!(fits_user_namespace(&context(fits, &["ALL"])), "{fits:?}");
+        }
+        for reaches in ["IPC_LOCK", "MKNOD", "SYS_ADMIN", "ALL", "CAP_SYS_TIME"] {
+            assert!(!fits_user_namespace(&context(&["KILL", reaches], &[])), "{reaches}");
+        }
+        let privileged = SecurityContext { is_privileged: true, ..SecurityContext::default() };
+        assert!(!fits_user_namespace(&privileged));
     }
 
     #[test]

@@ -18,13 +18,14 @@ use fs_err as fs;
 use oci_spec::{OciSpecError, image::ImageConfiguration};
 pub use seccomp::ProfileError;
 use wharf_model::{
-    Generation, GroupId,
+    Generation, GroupId, security,
     spec::{Amount, ContainerSpec, SecretFile, SecurityContext, VolumeSource, VolumeSpec},
 };
 use wharf_shim::{
     paths::Layout,
     protocol::{GroupLimits, Rootfs, Start},
     table::RunKey,
+    userns::IdRange,
 };
 
 use crate::volumes;
@@ -152,12 +153,30 @@ fn write_config(plan: &BundlePlan<'_>, bundle: &Utf8Path) -> Result<Option<Strin
         Ok(user) => user,
         Err(refusal) => return Ok(Some(refusal.to_string())),
     };
-    let spec = spec::build(plan, args, &user)?;
+    let ids = id_range(plan, &user)?;
+    let spec = spec::build(plan, args, &user, ids)?;
     let path = bundle.join("config.json");
     let bytes = serde_json::to_vec(&spec)
         .map_err(|e| BundleError::Make { path: path.clone(), source: e.into() })?;
     fs::write(&path, bytes).map_err(|source| BundleError::Make { path, source })?;
     write_filters(&plan.container.security, bundle)
+}
+
+/// The users of the host that the container's are: those of its group, unless it needs users or
+/// rights that it cannot have then.
+fn id_range(plan: &BundlePlan<'_>, user: &users::User) -> Result<Option<IdRange>, BundleError> {
+    let mut ids = user.additional_gids.iter().chain([&user.uid, &user.gid]);
+    if !security::fits_user_namespace(&plan.container.security)
+        || ids.any(|id| *id >= IdRange::SIZE)
+    {
+        return Ok(None);
+    }
+    let path = plan.layout.sandbox(plan.id).ids();
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(IdRange::parse(&text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(BundleError::Make { path, source }),
+    }
 }
 
 /// The user and group of the specification, each in the place of the image's.

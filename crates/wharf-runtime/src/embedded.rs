@@ -27,6 +27,7 @@ use wharf_shim::{
     cgroup::{self, CgroupError},
     paths::Layout,
     table::RunKey,
+    userns,
 };
 
 use crate::{
@@ -81,6 +82,8 @@ pub struct EmbeddedConfig {
     pub uplink: Option<String>,
     /// How many network namespaces are kept ready.
     pub prepared_networks: usize,
+    /// Whether groups have users of their own where the host can do that.
+    pub user_namespaces: bool,
     /// What one group may have on the disk, in bytes.
     pub disk_quota_bytes: u64,
     /// The names of groups; `None`: no name server, and groups resolve as the host does.
@@ -104,6 +107,9 @@ pub enum StartError {
     /// The processes of all groups together cannot be limited.
     #[error("limit the processes of groups")]
     Processes(#[source] CgroupError),
+    /// It cannot be found out whether groups can have users of their own.
+    #[error("look for user namespaces")]
+    Users(#[source] std::io::Error),
     /// A directory cannot be made.
     #[error("create {path}")]
     Directory {
@@ -144,8 +150,10 @@ impl Embedded {
                 .map_err(|source| StartError::Directory { path, source })?;
         }
         cap_processes(&config.layout)?;
+        let user_namespaces = config.user_namespaces && can_have_users(&config.layout).await?;
         let network = Network::start(NetworkConfig {
             layout: config.layout.clone(),
+            user_namespaces,
             pool: config.pool,
             uplink: config.uplink,
             prepared: config.prepared_networks,
@@ -316,6 +324,18 @@ impl Backend for Embedded {
             .await?
             .map_err(|source| failed(about, source))
     }
+}
+
+/// Whether groups can have users of their own; if not, the log says why.
+async fn can_have_users(layout: &Layout) -> Result<bool, StartError> {
+    let directories = [layout.storages(), layout.sandboxes()];
+    let look = move || userns::obstacle(&[&directories[0], &directories[1]]);
+    let found = tokio::task::spawn_blocking(look).await.unwrap_or_else(|e| Err(e.into()));
+    let obstacle = found.map_err(StartError::Users)?;
+    if let Some(reason) = &obstacle {
+        tracing::warn!(reason, "root in containers is the host's root");
+    }
+    Ok(obstacle.is_none())
 }
 
 /// All groups together get half of the processes and threads that the kernel can have, so that

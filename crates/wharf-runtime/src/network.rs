@@ -15,7 +15,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt, io,
     net::Ipv4Addr,
-    os::fd::OwnedFd,
     sync::Arc,
 };
 
@@ -26,7 +25,7 @@ use wharf_model::{
     network::{PrivateAddress, PrivatePlace},
     spec::Port,
 };
-use wharf_shim::paths::Layout;
+use wharf_shim::{paths::Layout, userns::Namespaces};
 
 use firewall::Firewall;
 use links::Links;
@@ -43,6 +42,8 @@ pub struct NetworkConfig {
     pub uplink: Option<String>,
     /// How many namespaces are kept ready.
     pub prepared: usize,
+    /// Whether each belongs to a user namespace of its own.
+    pub user_namespaces: bool,
 }
 
 impl NetworkConfig {
@@ -257,7 +258,7 @@ impl Network {
         id: &GroupId,
         address: Ipv4Addr,
         place: Option<&PrivateAddress>,
-    ) -> Result<OwnedFd, NetworkError> {
+    ) -> Result<Namespaces, NetworkError> {
         let inner = &self.inner;
         let prepared = match inner.ready.lock().await.try_recv() {
             Ok(prepared) => prepared,
@@ -287,7 +288,7 @@ impl Network {
             }
         };
         tokio::try_join!(inside, on_host)?;
-        Ok(prepared.namespace)
+        Ok(prepared.namespaces)
     }
 
     /// Removes what is left of a group's network; nothing if there is nothing.

@@ -73,6 +73,9 @@ pub struct ServeArgs {
     /// [default: 51200]
     #[arg(long, env = "WHARF_DISK_QUOTA_MB", value_name = "MIB")]
     disk_quota_mb: Option<u64>,
+    /// Let root in containers be the host's root, as on hosts that cannot map users
+    #[arg(long, env = "WHARF_NO_USER_NAMESPACES")]
+    no_user_namespaces: bool,
     /// Let containers be privileged: root on the host in all but name
     #[arg(long, env = "WHARF_ALLOW_PRIVILEGED")]
     allow_privileged: bool,
@@ -111,6 +114,7 @@ struct File {
     group_quota: Option<u64>,
     core_quota: Option<u64>,
     disk_quota_mb: Option<u64>,
+    no_user_namespaces: Option<bool>,
     allow_privileged: Option<bool>,
     allow_capability: Option<Vec<String>>,
     log: Option<String>,
@@ -141,6 +145,7 @@ pub(crate) struct Config {
     pub(crate) hold: Duration,
     pub(crate) capacity: CapacityConfig,
     pub(crate) disk_quota_bytes: u64,
+    pub(crate) user_namespaces: bool,
     pub(crate) security: Policy,
     pub(crate) log: String,
     pub(crate) boot_id: Option<String>,
@@ -236,6 +241,7 @@ impl Config {
                 .or(file.disk_quota_mb)
                 .unwrap_or(50 << 10)
                 .saturating_mul(1 << 20),
+            user_namespaces: !(args.no_user_namespaces || file.no_user_namespaces.unwrap_or(false)),
             security,
             log: args.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
             boot_id: args.boot_id,

@@ -175,6 +175,7 @@ async fn run(config: Config) -> Result<(), ServeError> {
         pool: config.address_pool,
         uplink: config.uplink.clone(),
         prepared_networks: 8,
+        user_namespaces: config.user_namespaces,
         disk_quota_bytes: config.disk_quota_bytes,
         names: (!config.is_uninstalling).then(|| names::names(store.clone(), &config.dns_suffix)),
         executable: executable()?,

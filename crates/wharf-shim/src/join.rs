@@ -23,6 +23,7 @@ use crate::{
     launch::{self, LaunchError},
     protocol::{Exec, Start},
     sys, terminal,
+    userns::{self, UserNamespace},
 };
 
 /// The container to be joined.
@@ -83,7 +84,16 @@ fn furnish(
         cgroup::enter_alone(&directory).map_err(LaunchError::Cgroup)?;
     }
     sys::hide_from_others().map_err(LaunchError::Join)?;
+    if exec.terminal.is_none() {
+        let user = UserNamespace::wanted(&spec).map_err(LaunchError::User)?;
+        let pipes: Vec<&OwnedFd> = descriptors.iter().collect();
+        // They need not be pipes: what cannot change hands is used as it is.
+        let _kept = userns::give_away(&spec, user.as_ref(), &pipes);
+    }
     setns(&target.process, target.namespaces).map_err(LaunchError::Join)?;
+    if target.namespaces.contains(CloneFlags::CLONE_NEWUSER) {
+        userns::become_root().map_err(LaunchError::User)?;
+    }
     match (exec.terminal, descriptors) {
         (Some(size), [socket]) => {
             let terminal = terminal::open(size, process.user().uid(), socket.as_fd())

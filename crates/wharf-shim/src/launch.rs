@@ -29,6 +29,7 @@ use crate::{
     protocol::Start,
     rootfs::{self, RootfsError},
     sys,
+    userns::{self, UserNamespace},
 };
 
 /// A container that could not be started.
@@ -55,6 +56,9 @@ pub(crate) enum LaunchError {
     /// There can be no namespace for its cgroups.
     #[error("make cgroup namespace")]
     Namespace(#[source] Errno),
+    /// Its user namespace cannot be entered.
+    #[error("enter user namespace")]
+    User(#[source] Errno),
     /// Its files cannot be put in place.
     #[error(transparent)]
     Rootfs(#[from] RootfsError),
@@ -82,6 +86,7 @@ impl LaunchError {
             | Self::Incomplete(_)
             | Self::Cgroup(_)
             | Self::Namespace(_)
+            | Self::User(_)
             | Self::Rootfs(_)
             | Self::Join(_)
             | Self::Terminal(_)
@@ -155,8 +160,13 @@ fn furnish(
     limits::enter(&start.cgroup, resources, start.group.as_ref()).map_err(LaunchError::Cgroup)?;
     prefer_for_oom(&process);
     unshare(CloneFlags::CLONE_NEWCGROUP).map_err(LaunchError::Namespace)?;
-    rootfs::enter(start, &spec)?;
+    let user = UserNamespace::wanted(&spec).map_err(LaunchError::User)?;
+    userns::give_away(&spec, user.as_ref(), &[stdout, stderr]).map_err(LaunchError::Descriptors)?;
+    rootfs::enter(start, &spec, user.as_ref())?;
     redirect(stdout, stderr).map_err(LaunchError::Descriptors)?;
+    if let Some(user) = user {
+        user.enter().map_err(LaunchError::User)?;
+    }
     Ok((process, filters))
 }
 

@@ -10,6 +10,7 @@ pub mod journal;
 pub mod paths;
 pub mod protocol;
 pub mod table;
+pub mod userns;
 
 mod args;
 mod boot;

@@ -114,6 +114,11 @@ impl Sandbox {
         self.0.join("etc")
     }
 
+    /// The first of the host's users that the group's users are; missing: they are the host's.
+    pub fn ids(&self) -> Utf8PathBuf {
+        self.0.join("ids")
+    }
+
     /// A container's bundle with its `config.json`.
     pub fn bundle(&self, container: &ContainerName) -> Utf8PathBuf {
         self.0.join("bundles").join(container.as_str())

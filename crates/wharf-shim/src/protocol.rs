@@ -157,7 +157,7 @@ pub struct Rootfs {
     pub lower: Vec<Utf8PathBuf>,
     /// The writable layer.
     pub upper: Utf8PathBuf,
-    /// The kernel's scratch directory, on the same file system as `upper`.
+    /// The kernel's scratch directory, in the same directory as `upper`.
     pub work: Utf8PathBuf,
 }
 

@@ -5,6 +5,7 @@
 //! looked up twice.
 
 use std::{
+    borrow::Cow,
     io,
     os::fd::{AsFd, AsRawFd, OwnedFd},
 };
@@ -25,6 +26,7 @@ use crate::{
     protocol::{Rootfs, SECRET_SOURCE, Start},
     secrets,
     sys::{self, Attributes},
+    userns::UserNamespace,
 };
 
 /// A step that failed.
@@ -33,7 +35,10 @@ pub(crate) enum RootfsError {
     /// The namespace cannot be cut off from the host's.
     #[error("make mounts private")]
     Private(#[source] Errno),
-    /// A layer or the writable directory cannot be opened.
+    /// The container's users cannot make files.
+    #[error("make files as the container's root")]
+    Users(#[source] Errno),
+    /// A layer or the writable directory cannot be opened or mapped.
     #[error("open {path}")]
     Layer {
         /// Which.
@@ -105,21 +110,28 @@ const LINKS: [(&str, &str); 5] = [
     ("pts/ptmx", "ptmx"),
 ];
 
-/// Builds the root file system and makes it the root of this process.
-pub(crate) fn enter(start: &Start, spec: &Spec) -> Result<(), RootfsError> {
+/// Builds the root file system, for the users of a namespace, and makes it the root of this process.
+pub(crate) fn enter(
+    start: &Start,
+    spec: &Spec,
+    user: Option<&UserNamespace>,
+) -> Result<(), RootfsError> {
     let flags = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     mount(None::<&str>, "/", None::<&str>, flags, None::<&str>).map_err(RootfsError::Private)?;
     let path = start.bundle.join("rootfs");
-    mount_layers(&start.rootfs, &path)?;
+    if let Some(user) = user {
+        user.make_files_as_root().map_err(RootfsError::Users)?;
+    }
+    mount_layers(&start.rootfs, &path, user)?;
     let root = Root::open(&path).map_err(RootfsError::Overlay)?;
     for wanted in spec.mounts().iter().flatten() {
         let target = wanted.destination().to_string_lossy();
         let mounted = match secret_volume(wanted) {
             Some(volume) => {
                 let files = start.secrets.get(volume).map(Vec::as_slice).unwrap_or_default();
-                secrets::mount(&root, Utf8Path::new(&target), files, owner(spec))
+                secrets::mount(&root, Utf8Path::new(&target), files, owner(spec, user))
             }
-            None => mount_one(&root, wanted, Utf8Path::new(&target)),
+            None => mount_one(&root, wanted, Utf8Path::new(&target), user),
         };
         mounted.map_err(|source| RootfsError::Mount { target: target.to_string(), source })?;
         if target == "/dev" {
@@ -143,20 +155,27 @@ pub(crate) fn enter(start: &Start, spec: &Spec) -> Result<(), RootfsError> {
 
 /// Mounts the layers. They are named by descriptors: paths could be too many for one page, which
 /// is what the kernel takes, and could hold separators.
-fn mount_layers(rootfs: &Rootfs, target: &Utf8Path) -> Result<(), RootfsError> {
-    let open = |path: &Utf8PathBuf| {
-        let file = fs::OpenOptions::new().read(true).open(path);
-        file.map_err(|source| RootfsError::Layer { path: path.clone(), source })
+fn mount_layers(
+    rootfs: &Rootfs,
+    target: &Utf8Path,
+    user: Option<&UserNamespace>,
+) -> Result<(), RootfsError> {
+    let open = |path: &Utf8Path| match user {
+        None => open_layer(path),
+        Some(user) => map_layer(path, target, user),
     };
-    let lower: Result<Vec<fs::File>, RootfsError> = rootfs.lower.iter().map(open).collect();
+    let lower: Result<Vec<OwnedFd>, RootfsError> =
+        rootfs.lower.iter().map(|path| open(path)).collect();
     let lower = lower?;
-    let (upper, work) = (open(&rootfs.upper)?, open(&rootfs.work)?);
-    let name = |file: &fs::File| format!("/proc/self/fd/{}", file.as_raw_fd());
+    // Both on one mount: the kernel moves files from one to the other.
+    let writable = open(rootfs.upper.parent().unwrap_or(&rootfs.upper))?;
+    let name = |layer: &OwnedFd| format!("/proc/self/fd/{}", layer.as_raw_fd());
+    let within = |path: &Utf8Path| name(&writable) + "/" + path.file_name().unwrap_or_default();
     let options = format!(
         "lowerdir={},upperdir={},workdir={}",
         lower.iter().map(name).collect::<Vec<_>>().join(":"),
-        name(&upper),
-        name(&work),
+        within(&rootfs.upper),
+        within(&rootfs.work),
     );
     // Where nothing controls the use of device files, there are none.
     let flags = if cgroup::is_unified() { MsFlags::MS_NODEV } else { MsFlags::empty() };
@@ -164,20 +183,48 @@ fn mount_layers(rootfs: &Rootfs, target: &Utf8Path) -> Result<(), RootfsError> {
         .map_err(RootfsError::Overlay)
 }
 
+fn open_layer(path: &Utf8Path) -> Result<OwnedFd, RootfsError> {
+    let file = fs::File::open(path);
+    let file = file.map_err(|source| RootfsError::Layer { path: path.to_owned(), source })?;
+    Ok(file.into_parts().0.into())
+}
+
+/// A layer as the container's users see it. It is attached where the overlay will cover it: kernels
+/// before 6.15 take no mounts that are nowhere.
+fn map_layer(
+    path: &Utf8Path,
+    place: &Utf8Path,
+    user: &UserNamespace,
+) -> Result<OwnedFd, RootfsError> {
+    let map = || {
+        let tree = sys::copy_tree(path.as_str())?;
+        sys::map_ids(tree.as_fd(), user.fd())?;
+        let place = Root::open(place)?;
+        sys::attach(tree.as_fd(), place.fd())?;
+        Ok(tree)
+    };
+    map().map_err(|error: Errno| RootfsError::Layer { path: path.to_owned(), source: error.into() })
+}
+
 /// The name of the secret volume that a mount is of.
 fn secret_volume(wanted: &Mount) -> Option<&str> {
     wanted.source().as_ref()?.to_str()?.strip_prefix(SECRET_SOURCE)
 }
 
-/// The user that the container's program runs as.
-fn owner(spec: &Spec) -> (Uid, Gid) {
-    let user = spec.process().as_ref().map(oci_spec::runtime::Process::user);
-    user.map_or((Uid::from_raw(0), Gid::from_raw(0)), |user| {
-        (Uid::from_raw(user.uid()), Gid::from_raw(user.gid()))
-    })
+/// The user that the container's program runs as, as the host numbers it.
+fn owner(spec: &Spec, user: Option<&UserNamespace>) -> (Uid, Gid) {
+    let process = spec.process().as_ref().map(oci_spec::runtime::Process::user);
+    let (uid, gid) = process.map_or((0, 0), |process| (process.uid(), process.gid()));
+    let on_host = |id| user.map_or(id, |user| user.on_host(id));
+    (Uid::from_raw(on_host(uid)), Gid::from_raw(on_host(gid)))
 }
 
-fn mount_one(root: &Root, wanted: &Mount, target: &Utf8Path) -> Result<(), Errno> {
+fn mount_one(
+    root: &Root,
+    wanted: &Mount,
+    target: &Utf8Path,
+    user: Option<&UserNamespace>,
+) -> Result<(), Errno> {
     let source = wanted.source().as_ref().map(|path| path.to_string_lossy()).unwrap_or_default();
     let options: Vec<&str> = wanted.options().iter().flatten().map(String::as_str).collect();
     let attributes = attributes(&options);
@@ -186,6 +233,13 @@ fn mount_one(root: &Root, wanted: &Mount, target: &Utf8Path) -> Result<(), Errno
         let kind = if is_directory(&tree)? { Kind::Directory } else { Kind::File };
         let target = root.ensure(target, kind)?;
         sys::add_attributes(tree.as_fd(), attributes)?;
+        if let Some(user) = user {
+            match sys::map_ids(tree.as_fd(), user.fd()) {
+                // The kernel's own file systems and some others cannot: their files are nobody's.
+                Ok(()) | Err(Errno::EINVAL) => {}
+                Err(error) => return Err(error),
+            }
+        }
         return sys::attach(tree.as_fd(), target.as_fd());
     }
     let fs_type = match wanted.typ().as_deref() {
@@ -193,14 +247,19 @@ fn mount_one(root: &Root, wanted: &Mount, target: &Utf8Path) -> Result<(), Errno
         Some(other) => other,
         None => return Err(Errno::EINVAL),
     };
-    let values: Vec<(&str, Option<&str>)> = options
+    let values: Vec<(&str, Option<Cow<'_, str>>)> = options
         .iter()
         .filter(|option| attribute(option).is_none())
-        .map(|option| match option.split_once('=') {
-            Some((key, value)) => (key, Some(value)),
-            None => (*option, None),
+        .map(|option| match (option.split_once('='), user) {
+            (Some(("gid", value)), Some(user)) => {
+                let gid = value.parse().map_err(|_| Errno::EINVAL)?;
+                Ok(("gid", Some(user.on_host(gid).to_string().into())))
+            }
+            (Some((key, value)), _) => Ok((key, Some(value.into()))),
+            (None, _) => Ok((*option, None)),
         })
-        .collect();
+        .collect::<Result<_, Errno>>()?;
+    let values: Vec<_> = values.iter().map(|(key, value)| (*key, value.as_deref())).collect();
     let mounted = sys::new_mount(fs_type, &values, attributes)?;
     // The kernel's own file systems must be where they seem to be: an image that has a link in
     // their place is refused.

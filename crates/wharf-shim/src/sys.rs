@@ -59,6 +59,32 @@ pub(crate) fn fork_into(
 /// `CLONE_INTO_CGROUP` does not fit the type that libc gives it.
 const INTO_CGROUP: u64 = 0x2_0000_0000;
 
+/// A child that holds new namespaces until the other end of its pipe is closed: by the caller, or by
+/// its death.
+///
+/// For any process: the child calls nothing but the kernel. It keeps no other descriptor, since one
+/// could be the other end of the pipe of another such child.
+pub(crate) fn hold_namespaces(flags: libc::c_int, wait: BorrowedFd<'_>) -> Result<Pid, Errno> {
+    if let Some(pid) = fork_into(flags, None)? {
+        return Ok(pid);
+    }
+    let mut byte = 0_u8;
+    // SAFETY: numbers, and a pointer to a byte that lives on; nothing of the library is used.
+    unsafe {
+        libc::dup2(wait.as_raw_fd(), 0);
+        libc::syscall(libc::SYS_close_range, 1, libc::c_uint::MAX, 0);
+        while libc::read(0, (&raw mut byte).cast(), 1) > 0 {}
+    }
+    end(0)
+}
+
+/// The user namespace that owns a namespace (`NS_GET_USERNS`, `ioctl_ns(2)`).
+pub(crate) fn owner_of(namespace: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    const NS_GET_USERNS: libc::Ioctl = 0xb701;
+    // SAFETY: numbers only.
+    own(unsafe { libc::ioctl(namespace.as_raw_fd(), NS_GET_USERNS) }.into())
+}
+
 /// A new mount of a file system, attached nowhere.
 pub(crate) fn new_mount(
     fs_type: &str,
@@ -137,6 +163,29 @@ pub(crate) fn add_attributes(mount: BorrowedFd<'_>, attributes: Attributes) -> R
     Ok(())
 }
 
+/// Maps the owners of files of a mount that is attached nowhere, as a user namespace does. `EINVAL`:
+/// the file system cannot do that.
+pub(crate) fn map_ids(mount: BorrowedFd<'_>, user: BorrowedFd<'_>) -> Result<(), Errno> {
+    let change = libc::mount_attr {
+        attr_set: libc::MOUNT_ATTR_IDMAP,
+        attr_clr: 0,
+        propagation: 0,
+        userns_fd: u64::from(user.as_raw_fd().cast_unsigned()),
+    };
+    // SAFETY: an empty C string and a structure of the size given.
+    check(unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount.as_raw_fd(),
+            c"".as_ptr(),
+            libc::AT_EMPTY_PATH,
+            &raw const change,
+            size_of_val(&change),
+        )
+    })?;
+    Ok(())
+}
+
 /// Attaches a mount where a descriptor refers to.
 pub(crate) fn attach(mount: BorrowedFd<'_>, target: BorrowedFd<'_>) -> Result<(), Errno> {
     // SAFETY: empty C strings and numbers.
@@ -153,6 +202,9 @@ pub(crate) fn attach(mount: BorrowedFd<'_>, target: BorrowedFd<'_>) -> Result<()
     Ok(())
 }
 
+/// `_LINUX_CAPABILITY_VERSION_3`.
+const CAPABILITY_VERSION: u32 = 0x2008_0522;
+
 /// The number of the last capability this kernel may know.
 pub(crate) const LAST_CAPABILITY: u32 = 63;
 
@@ -167,9 +219,8 @@ pub(crate) fn drop_from_bounding_set(capability: u32) -> Result<(), Errno> {
 
 /// Sets the permitted and effective capabilities, and none to inherit or keep.
 pub(crate) fn set_capabilities(held: u64) -> Result<(), Errno> {
-    const VERSION_3: u32 = 0x2008_0522;
     let halves = [held & 0xffff_ffff, held >> 32].map(|half| u32::try_from(half).unwrap_or(0));
-    let header: [u32; 2] = [VERSION_3, 0];
+    let header: [u32; 2] = [CAPABILITY_VERSION, 0];
     // Effective, permitted, inheritable; then the same for the upper half.
     let data = [halves[0], halves[0], 0, halves[1], halves[1], 0];
     // SAFETY: the two structures are these numbers in this order.
@@ -178,6 +229,17 @@ pub(crate) fn set_capabilities(held: u64) -> Result<(), Errno> {
     // SAFETY: numbers only.
     let cleared = unsafe { libc::prctl(libc::PR_CAP_AMBIENT, clear, 0, 0, 0) };
     check(cleared.into()).map(drop)
+}
+
+/// Makes all capabilities effective that this process may have.
+pub(crate) fn raise_permitted() -> Result<(), Errno> {
+    let header: [u32; 2] = [CAPABILITY_VERSION, 0];
+    let mut data = [0_u32; 6];
+    // SAFETY: the two structures are these numbers in this order.
+    check(unsafe { libc::syscall(libc::SYS_capget, header.as_ptr(), data.as_mut_ptr()) })?;
+    (data[0], data[3]) = (data[1], data[4]);
+    // SAFETY: as above.
+    check(unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), data.as_ptr()) }).map(drop)
 }
 
 /// Puts a compiled filter in force: eight bytes an instruction, in this machine's byte order.

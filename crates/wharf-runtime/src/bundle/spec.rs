@@ -12,17 +12,17 @@ use oci_spec::{
     OciSpecError,
     image::Config,
     runtime::{
-        Capabilities, Linux, LinuxBuilder, LinuxCapabilitiesBuilder, LinuxNamespaceBuilder,
-        LinuxNamespaceType, Mount, MountBuilder, PosixRlimit, PosixRlimitBuilder, PosixRlimitType,
-        Process, ProcessBuilder, RootBuilder, Spec, SpecBuilder, UserBuilder,
-        get_default_maskedpaths, get_default_readonly_paths,
+        Capabilities, Linux, LinuxBuilder, LinuxCapabilitiesBuilder, LinuxIdMapping,
+        LinuxIdMappingBuilder, LinuxNamespaceBuilder, LinuxNamespaceType, Mount, MountBuilder,
+        PosixRlimit, PosixRlimitBuilder, PosixRlimitType, Process, ProcessBuilder, RootBuilder,
+        Spec, SpecBuilder, UserBuilder, get_default_maskedpaths, get_default_readonly_paths,
     },
 };
 use wharf_model::{
     security,
     spec::{ContainerSpec, Resources, SecurityContext, VolumeMount},
 };
-use wharf_shim::{cgroup, protocol::SECRET_SOURCE};
+use wharf_shim::{cgroup, protocol::SECRET_SOURCE, userns::IdRange};
 
 use super::{BundleError, BundlePlan, environment, limits, users::User};
 use crate::volumes;
@@ -80,6 +80,7 @@ pub(super) fn build(
     plan: &BundlePlan<'_>,
     args: Vec<String>,
     user: &User,
+    ids: Option<IdRange>,
 ) -> Result<Spec, BundleError> {
     let caps = capabilities(&plan.container.security);
     let failed = |source| BundleError::Spec { container: plan.container.name.to_string(), source };
@@ -89,7 +90,7 @@ pub(super) fn build(
             .root(RootBuilder::default().path("rootfs").readonly(false).build()?)
             .process(process(plan, args, user, caps)?)
             .mounts(mounts(plan)?)
-            .linux(linux(plan)?)
+            .linux(linux(plan, ids)?)
             .build()?;
         // The builder's default is a name of its own.
         spec.set_hostname(None);
@@ -151,22 +152,32 @@ fn rlimits() -> Result<Vec<PosixRlimit>, OciSpecError> {
     .collect()
 }
 
-fn linux(plan: &BundlePlan<'_>) -> Result<Linux, OciSpecError> {
+fn linux(plan: &BundlePlan<'_>, ids: Option<IdRange>) -> Result<Linux, OciSpecError> {
     let namespaces: Result<Vec<_>, OciSpecError> =
         [LinuxNamespaceType::Pid, LinuxNamespaceType::Mount, LinuxNamespaceType::Cgroup]
             .into_iter()
+            .chain(ids.map(|_| LinuxNamespaceType::User))
             .map(|kind| LinuxNamespaceBuilder::default().typ(kind).build())
             .collect();
     let is_privileged = plan.container.security.is_privileged;
     let paths = |paths: Vec<String>| if is_privileged { Vec::new() } else { paths };
     let whole = Resources { requests: plan.allocation, limits: plan.allocation };
+    let mappings: Result<Vec<_>, OciSpecError> = ids.into_iter().map(mapping).collect();
+    let mappings = mappings?;
     LinuxBuilder::default()
         .namespaces(namespaces?)
+        .uid_mappings(mappings.clone())
+        .gid_mappings(mappings)
         .resources(limits::resources(plan.container.resources.unwrap_or(whole), is_privileged)?)
         .cgroups_path(plan.layout.container_cgroup(plan.id, &plan.container.name))
         .masked_paths(paths(masked_paths()))
         .readonly_paths(paths(readonly_paths()))
         .build()
+}
+
+fn mapping(ids: IdRange) -> Result<LinuxIdMapping, OciSpecError> {
+    let mapping = LinuxIdMappingBuilder::default().container_id(0_u32).host_id(ids.first());
+    mapping.size(IdRange::SIZE).build()
 }
 
 /// The list of `oci-spec` is older than what containerd and Docker hide by now.

@@ -88,7 +88,7 @@ impl Embedded {
             let source = io::Error::other("the group has no address");
             return Err(failed(format!("connect group {id}"), source));
         };
-        let netns = self
+        let namespaces = self
             .network
             .take(id, address, desired.private.as_ref())
             .await
@@ -99,7 +99,7 @@ impl Embedded {
         let resolver = (self.network.gateway(), search);
         let etc = etc::files(&hostname, own, resolver, desired.spec.dns.as_ref());
         self.shims
-            .spawn(id, &hostname, netns, &etc)
+            .spawn(id, &hostname, namespaces, &etc)
             .await
             .map_err(|source| failed(format!("start the shim of group {id}"), source))?;
         self.subscribe(id);

@@ -4,9 +4,9 @@
 //! moved; what it hands over is a file descriptor and a netlink socket that stays inside.
 
 use std::{
+    collections::HashSet,
     io,
     net::Ipv4Addr,
-    os::fd::OwnedFd,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -14,11 +14,15 @@ use std::{
 };
 
 use ipnet::Ipv4Net;
-use nix::sched::{CloneFlags, setns, unshare};
+use nix::sched::{CloneFlags, setns};
 use rtnetlink::{Handle, LinkUnspec, RouteMessageBuilder, packet_route::route::RouteScope};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use wharf_model::network::PrivateAddress;
+use wharf_model::{GroupId, network::PrivateAddress};
+use wharf_shim::{
+    paths::Layout,
+    userns::{IdRange, Namespaces},
+};
 
 use super::{
     NetworkConfig, NetworkError,
@@ -28,8 +32,8 @@ use super::{
 /// A namespace with `lo` and `eth0` up and routes, but no address, and its other end on the host, down and unnamed.
 #[derive(Debug)]
 pub(super) struct Prepared {
-    /// The namespace; it vanishes when the last descriptor and process have left it.
-    pub(super) namespace: OwnedFd,
+    /// The namespace and its owner; they vanish when the last descriptor and process have left.
+    pub(super) namespaces: Namespaces,
     /// The host's end.
     pub(super) host_index: u32,
     inside: Handle,
@@ -88,7 +92,7 @@ impl Prepared {
     }
 }
 
-type Made = io::Result<(OwnedFd, Handle)>;
+type Made = io::Result<(Namespaces, Handle)>;
 
 /// Makes namespaces.
 #[derive(Clone, Debug)]
@@ -104,12 +108,14 @@ impl Preparer {
     pub(super) fn new(config: NetworkConfig, links: Links) -> Self {
         let (orders, incoming) = std::sync::mpsc::channel::<oneshot::Sender<Made>>();
         let runtime = tokio::runtime::Handle::current();
+        let mut ranges = config.user_namespaces.then(|| Ranges::of(&config.layout));
         std::thread::spawn(move || {
             // Sockets register with the runtime that this guard names.
             let _context = runtime.enter();
             while let Ok(order) = incoming.recv() {
+                let ids = ranges.as_mut().map(Ranges::next);
                 // Nobody waits any more: the namespace vanishes with its descriptor.
-                drop(order.send(make_namespace()));
+                drop(order.send(make_namespace(ids)));
             }
         });
         let (made, stop) = (Arc::default(), CancellationToken::new());
@@ -142,29 +148,65 @@ impl Preparer {
     pub(super) async fn prepare(&self) -> Result<Prepared, NetworkError> {
         let (order, made) = oneshot::channel();
         self.orders.send(order).map_err(|_| NetworkError::Closed)?;
-        let (namespace, inside) =
+        let (namespaces, inside) =
             made.await.map_err(|_| NetworkError::Closed)?.map_err(NetworkError::Namespace)?;
         // Not a group's id, so that the name tells that nobody has claimed it.
         let number = self.made.fetch_add(1, Ordering::Relaxed) % 100_000_000;
         let name = format!("{}-{number}", self.config.layout.veth_prefix());
-        let host_index = self.links.make_pair(&name, &namespace).await?;
+        let host_index = self.links.make_pair(&name, &namespaces.network).await?;
         let inside_index = index_of(&inside, "eth0").await?.ok_or(NetworkError::Closed)?;
         for index in [1, inside_index] {
             let up = LinkUnspec::new_with_index(index).up().build();
             inside.link().set(up).execute().await.map_err(failed("bring up a group's links"))?;
         }
-        let prepared = Prepared { namespace, host_index, inside, inside_index };
+        let prepared = Prepared { namespaces, host_index, inside, inside_index };
         prepared.route_to(self.config.gateway()).await?;
         Ok(prepared)
     }
 }
 
 /// The calling thread is back in its own namespace afterwards, so that it holds none of a group.
-fn make_namespace() -> Made {
+fn make_namespace(ids: Option<IdRange>) -> Made {
+    let namespaces = Namespaces::make(ids)?;
     let own = fs_err::File::open("/proc/thread-self/ns/net")?;
-    unshare(CloneFlags::CLONE_NEWNET)?;
-    let made = fs_err::File::open("/proc/thread-self/ns/net")
-        .and_then(|namespace| Ok((namespace.into_parts().0.into(), connect()?)));
+    setns(&namespaces.network, CloneFlags::CLONE_NEWNET)?;
+    let inside = connect();
     setns(&own, CloneFlags::CLONE_NEWNET)?;
-    made
+    Ok((namespaces, inside?))
+}
+
+/// Hands out ranges of users, one after the other, that no group has.
+#[derive(Debug)]
+struct Ranges {
+    layout: Layout,
+    next: IdRange,
+}
+
+impl Ranges {
+    /// Installations begin at places of their own.
+    fn of(layout: &Layout) -> Self {
+        let hash = |hash: u32, byte: &u8| hash.wrapping_mul(31).wrapping_add(u32::from(*byte));
+        let start = layout.instance.as_str().as_bytes().iter().fold(0, hash);
+        let taken = taken(layout).into_iter().max().map(IdRange::next);
+        Self { layout: layout.clone(), next: taken.unwrap_or_else(|| IdRange::nth(start)) }
+    }
+
+    fn next(&mut self) -> IdRange {
+        let taken = taken(&self.layout);
+        let ranges = std::iter::successors(Some(self.next), |range| Some(range.next()));
+        let free = ranges.take(IdRange::COUNT as usize).find(|range| !taken.contains(range));
+        let range = free.unwrap_or(self.next);
+        self.next = range.next();
+        range
+    }
+}
+
+/// The ranges of all groups with a sandbox.
+fn taken(layout: &Layout) -> HashSet<IdRange> {
+    let Ok(sandboxes) = layout.sandboxes().read_dir_utf8() else { return HashSet::new() };
+    let range = |entry: camino::Utf8DirEntry| {
+        let id = GroupId::parse(entry.file_name())?;
+        IdRange::parse(&fs_err::read_to_string(layout.sandbox(&id).ids()).ok()?)
+    };
+    sandboxes.flatten().filter_map(range).collect()
 }

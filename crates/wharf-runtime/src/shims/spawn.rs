@@ -12,10 +12,11 @@ use std::{
     time::Duration,
 };
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use fs_err::tokio as fs;
 use tokio::{io::AsyncReadExt, net::unix::pipe, process::Command, time::timeout};
 use wharf_model::GroupId;
+use wharf_shim::userns::{IdRange, Namespaces};
 
 use super::{ShimError, Shims};
 
@@ -32,17 +33,18 @@ pub struct EtcFiles {
 }
 
 impl Shims {
-    /// Starts the group's shim in the given network namespace, with IPC and UTS namespaces of its
+    /// Starts the group's shim in the given namespaces, with IPC and UTS namespaces of its
     /// own, and waits until it answers. There must be none, dead or alive.
     pub async fn spawn(
         &self,
         id: &GroupId,
         hostname: &str,
-        netns: OwnedFd,
+        namespaces: Namespaces,
         etc: &EtcFiles,
     ) -> Result<(), ShimError> {
         let sandbox = self.layout.sandbox(id);
         prepare(&sandbox.etc(), hostname, etc).await?;
+        note(&sandbox.ids(), namespaces.ids).await?;
         let spawn_failed = |source| ShimError::Spawn { program: self.program.clone(), source };
         let (reader, writer) = io::pipe().map_err(spawn_failed)?;
         let mut child = Command::new(self.sealed_program())
@@ -55,7 +57,7 @@ impl Shims {
             .args(["--hostname", hostname])
             .env_clear()
             .current_dir(sandbox.dir())
-            .stdin(Stdio::from(netns))
+            .stdin(Stdio::from(namespaces.network))
             .stdout(Stdio::from(OwnedFd::from(writer)))
             .stderr(Stdio::null())
             .spawn()
@@ -112,4 +114,16 @@ async fn prepare(directory: &Utf8PathBuf, hostname: &str, etc: &EtcFiles) -> Res
         fs::write(&path, content).await.map_err(failed(path))?;
     }
     Ok(())
+}
+
+/// Which users of the host the group's are, for those who write bundles.
+async fn note(path: &Utf8Path, ids: Option<IdRange>) -> Result<(), ShimError> {
+    let noted = match ids {
+        Some(ids) => fs::write(path, ids.to_string()).await,
+        None => match fs::remove_file(path).await {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        },
+    };
+    noted.map_err(|source| ShimError::Prepare { path: path.to_owned(), source })
 }

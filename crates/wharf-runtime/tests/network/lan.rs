@@ -48,7 +48,7 @@ async fn machines_of_the_lan_reach_groups_at_addresses_of_the_lan() {
     config.uplink = Some(lan.uplink.clone());
     let network = Network::start(config.clone()).await.unwrap();
     let (id, ip) = (GroupId::from_bits(1), address(&config, 2));
-    let group = network.take(&id, ip, None).await.unwrap();
+    let group = network.take(&id, ip, None).await.unwrap().network;
     serve(group.try_clone().unwrap(), 80);
     serve(group.try_clone().unwrap(), 81);
     network.set_open_ports(ip, tcp(80)).await.unwrap();

@@ -30,7 +30,13 @@ use wharf_shim::paths::Layout;
 fn config(bits: u64, pool: &str) -> NetworkConfig {
     let instance = InstanceId::from_bits(bits ^ u64::from(std::process::id()) << 7);
     let layout = Layout { data_dir: "/nowhere".into(), run_dir: "/nowhere".into(), instance };
-    NetworkConfig { layout, pool: pool.parse().unwrap(), uplink: None, prepared: 2 }
+    NetworkConfig {
+        layout,
+        pool: pool.parse().unwrap(),
+        uplink: None,
+        prepared: 2,
+        user_namespaces: true,
+    }
 }
 
 fn address(config: &NetworkConfig, last: u32) -> Ipv4Addr {
@@ -104,8 +110,8 @@ async fn declared_ports_answer_and_all_others_look_closed() {
     let network = Network::start(config.clone()).await.unwrap();
     let (a, b) = (GroupId::from_bits(11), GroupId::from_bits(12));
     let (ip_a, ip_b) = (address(&config, 2), address(&config, 3));
-    let inside_a = network.take(&a, ip_a, None).await.unwrap();
-    let inside_b = network.take(&b, ip_b, None).await.unwrap();
+    let inside_a = network.take(&a, ip_a, None).await.unwrap().network;
+    let inside_b = network.take(&b, ip_b, None).await.unwrap().network;
     serve(inside_a.try_clone().unwrap(), 80);
     serve(inside_a, 81);
     network.set_open_ports(ip_a, tcp(80)).await.unwrap();
@@ -240,9 +246,9 @@ async fn a_hundred_networks_come_and_go() {
     let network = Network::start(config.clone()).await.unwrap();
     for n in 0..100_u32 {
         let (id, ip) = (GroupId::from_bits(u64::from(n)), address(&config, 2 + n % 200));
-        drop(network.take(&id, ip, None).await.unwrap());
+        drop(network.take(&id, ip, None).await.unwrap().network);
         // Taken twice is taken anew.
-        let namespace = network.take(&id, ip, None).await.unwrap();
+        let namespace = network.take(&id, ip, None).await.unwrap().network;
         network.release(&id, Some(ip.into())).await.unwrap();
         drop(namespace);
     }

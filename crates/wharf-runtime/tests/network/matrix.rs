@@ -129,7 +129,7 @@ impl World {
     async fn group(&mut self, number: u32, place: Option<PrivateAddress>) -> OwnedFd {
         let id = GroupId::from_bits(u64::from(number));
         let ip = address(&self.config, number);
-        let namespace = self.network.take(&id, ip, place.as_ref()).await.unwrap();
+        let namespace = self.network.take(&id, ip, place.as_ref()).await.unwrap().network;
         serve_all(&namespace);
         let endpoint = place.as_ref().map_or_else(|| ip.into(), Into::into);
         self.network.set_open_ports(endpoint, both()).await.unwrap();
@@ -206,7 +206,8 @@ async fn networks_with_the_same_range_do_not_see_one_another() {
     for (number, vnet, last) in [(2, 1, 4), (3, 1, 5), (4, 2, 4), (5, 2, 5)] {
         let place = place(vnet, Ipv4Addr::new(10, 191, 220, last));
         let id = GroupId::from_bits(u64::from(number));
-        let namespace = network.take(&id, address(&config, number), Some(&place)).await.unwrap();
+        let namespace =
+            network.take(&id, address(&config, number), Some(&place)).await.unwrap().network;
         network.set_open_ports(&place, tcp(80)).await.unwrap();
         groups.push((id, place, namespace));
     }
@@ -254,8 +255,10 @@ async fn security_rules_decide_by_priority_and_change_at_once() {
         Some(rules.into_iter().chain(default_rules(true)).collect::<Vec<_>>())
     };
     guarded.inbound = with_defaults(vec![rule(100, false, "10.191.220.5/32", DECLARED)]);
-    let inside_server = network.take(&server, address(&config, 2), Some(&guarded)).await.unwrap();
-    let inside_client = network.take(&client, address(&config, 3), Some(&plain)).await.unwrap();
+    let inside_server =
+        network.take(&server, address(&config, 2), Some(&guarded)).await.unwrap().network;
+    let inside_client =
+        network.take(&client, address(&config, 3), Some(&plain)).await.unwrap().network;
     serve_all(&inside_server);
     network.set_open_ports(&guarded, both()).await.unwrap();
     let try_it = |protocol| probe(Some(&inside_client), PRIVATE, DECLARED, protocol);

@@ -77,7 +77,7 @@ async fn groups_resolve_names_of_groups_and_all_others_through_the_hosts_servers
     network.serve_names(Names { suffix, lookup: Arc::new(lookup), resolv_conf }).await.unwrap();
     upstream();
     let (id, ip, server) = (GroupId::from_bits(1), address(&config, 2), config.gateway());
-    let group = network.take(&id, ip, None).await.unwrap();
+    let group = network.take(&id, ip, None).await.unwrap().network;
 
     let ways: [fn(Ipv4Addr, &Message) -> std::io::Result<Message>; 2] = [ask_udp, ask_tcp];
     for ask in ways {

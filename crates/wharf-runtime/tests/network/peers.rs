@@ -51,7 +51,7 @@ async fn another_host_reaches_declared_ports_and_sees_only_this_host() {
     let config = config(7, "10.191.7.0/24");
     let network = Network::start(config.clone()).await.unwrap();
     let (id, ip) = (GroupId::from_bits(71), address(&config, 2));
-    let group = network.take(&id, ip, None).await.unwrap();
+    let group = network.take(&id, ip, None).await.unwrap().network;
     serve(group.try_clone().unwrap(), 80);
     serve(group.try_clone().unwrap(), 81);
     network.set_open_ports(ip, tcp(80)).await.unwrap();
@@ -85,8 +85,10 @@ async fn datagrams_pass_where_declared_and_never_under_a_false_address() {
     let network = Network::start(config.clone()).await.unwrap();
     let (a, b) = (GroupId::from_bits(81), GroupId::from_bits(82));
     let (ip_a, ip_b, false_ip) = (address(&config, 2), address(&config, 3), address(&config, 4));
-    let (group_a, group_b) =
-        (network.take(&a, ip_a, None).await.unwrap(), network.take(&b, ip_b, None).await.unwrap());
+    let (group_a, group_b) = (
+        network.take(&a, ip_a, None).await.unwrap().network,
+        network.take(&b, ip_b, None).await.unwrap().network,
+    );
     let open = BTreeSet::from([Port { port: 53, protocol: Protocol::Udp }]);
     network.set_open_ports(ip_a, open).await.unwrap();
     let server = udp(&group_a, (ip_a, 53));
@@ -124,7 +126,8 @@ async fn killed() {
     let mut config = config(0, "10.191.10.0/24");
     config.layout.instance = InstanceId::from_bits(bits.parse().unwrap());
     let network = Network::start(config.clone()).await.unwrap();
-    let _taken = network.take(&GroupId::from_bits(1), address(&config, 2), None).await.unwrap();
+    let _taken =
+        network.take(&GroupId::from_bits(1), address(&config, 2), None).await.unwrap().network;
     std::future::pending::<()>().await;
 }
 
@@ -171,7 +174,7 @@ async fn measure() {
             let (id, ip) = (GroupId::from_bits(u64::from(n)), address(&config, 2 + n));
             let mut start = Instant::now();
             let mut lap = || std::mem::replace(&mut start, Instant::now()).elapsed();
-            let group = network.take(&id, ip, None).await.unwrap();
+            let group = network.take(&id, ip, None).await.unwrap().network;
             times[usize::from(n >= 8)].push(lap());
             network.set_open_ports(ip, tcp(1000 + round)).await.unwrap();
             times[2].push(lap());

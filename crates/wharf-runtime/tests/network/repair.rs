@@ -47,7 +47,7 @@ async fn what_somebody_flushes_is_put_back_and_no_connection_breaks() {
     let config = config(24, "10.191.24.0/24");
     let network = Network::start(config.clone()).await.unwrap();
     let (id, ip) = (GroupId::from_bits(1), address(&config, 2));
-    let group = network.take(&id, ip, None).await.unwrap();
+    let group = network.take(&id, ip, None).await.unwrap().network;
     echo(&group, 80);
     network.set_open_ports(ip, tcp(80)).await.unwrap();
     let mut connection = TcpStream::connect((ip, 80)).unwrap();
@@ -94,7 +94,7 @@ async fn two_hundred_groups_have_an_address_each() {
     let mut groups = Vec::new();
     for n in 2..202_u32 {
         let (id, ip) = (GroupId::from_bits(u64::from(n)), address(&config, n));
-        groups.push((id.clone(), ip, network.take(&id, ip, None).await.unwrap()));
+        groups.push((id.clone(), ip, network.take(&id, ip, None).await.unwrap().network));
         network.set_open_ports(ip, tcp(80)).await.unwrap();
     }
     for (_, ip, namespace) in [&groups[0], &groups[99], &groups[199]] {

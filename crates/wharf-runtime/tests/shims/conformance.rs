@@ -80,6 +80,16 @@ const CHECKS: &[(&str, &str, &str)] = &[
         "echo $$; ls -d /proc/[0-9]* | wc -l | grep -qE '^[1-9]$' && echo few",
         "1 few",
     ),
+    (
+        "linux_ns_user",
+        "readlink /proc/self/ns/user | cut -d: -f1; cut -c1-10 /proc/self/uid_map | tr -d ' '",
+        "user 0",
+    ),
+    (
+        "linux_uid_mappings",
+        "tr -s ' ' ':' </proc/self/uid_map | cut -d: -f2,4; tr -s ' ' ':' </proc/self/gid_map | cut -d: -f2,4",
+        "0:65536 0:65536",
+    ),
     ("process_umask", "umask", "0022"),
     ("process_fds", "ls /proc/self/fd | wc -l", "4"),
 ];

@@ -1,7 +1,7 @@
 //! A group of its own for each test, and a busybox image for all.
 
 use std::{
-    os::{fd::OwnedFd, unix::fs::symlink},
+    os::unix::fs::symlink,
     process::Command,
     sync::{
         OnceLock,
@@ -12,7 +12,7 @@ use std::{
 };
 
 use camino::{Utf8Path, Utf8PathBuf};
-use nix::sched::{CloneFlags, unshare};
+use nix::sched::{CloneFlags, setns};
 use oci_spec::image::{ConfigBuilder, ImageConfiguration, ImageConfigurationBuilder};
 use tokio::runtime::Runtime;
 use wharf_model::{
@@ -31,6 +31,7 @@ use wharf_shim::{
     paths::Layout,
     protocol::Start,
     table::{Container, Table},
+    userns::{IdRange, Namespaces},
 };
 
 pub(crate) const HOSTNAME: &str = "testgroup";
@@ -104,7 +105,7 @@ impl Group {
             hosts: "127.0.0.1 localhost\n".to_owned(),
             resolv_conf: "nameserver 127.0.0.1\n".to_owned(),
         };
-        let spawning = self.shims.spawn(&self.id, HOSTNAME, netns_with_loopback(), &etc);
+        let spawning = self.shims.spawn(&self.id, HOSTNAME, namespaces_with_loopback(), &etc);
         self.runtime.block_on(spawning).unwrap();
     }
 
@@ -257,15 +258,17 @@ pub(crate) fn last_run(container: &Container) -> &Run {
     container.runs.last().unwrap()
 }
 
-/// A new network namespace with nothing but a working loopback device.
-pub(crate) fn netns_with_loopback() -> OwnedFd {
-    let make = || {
-        unshare(CloneFlags::CLONE_NEWNET).unwrap();
+/// A new network namespace with nothing but a working loopback device, and users of its own.
+pub(crate) fn namespaces_with_loopback() -> Namespaces {
+    let namespaces = Namespaces::make(Some(IdRange::nth(std::process::id()))).unwrap();
+    let network = namespaces.network.try_clone().unwrap();
+    let up = move || {
+        setns(&network, CloneFlags::CLONE_NEWNET).unwrap();
         let up = Command::new("ip").args(["link", "set", "lo", "up"]).status().unwrap();
         assert!(up.success());
-        fs_err::File::open("/proc/thread-self/ns/net").unwrap().into_parts().0.into()
     };
-    thread::spawn(make).join().unwrap()
+    thread::spawn(up).join().unwrap();
+    namespaces
 }
 
 /// Busybox below; users, and a file that hides one below, on top.

@@ -21,6 +21,7 @@ mod limits;
 mod measure;
 mod output;
 mod survival;
+mod users;
 
 use std::{
     collections::VecDeque,
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         exec::TESTS,
         escapes::TESTS,
         conformance::TESTS,
+        users::TESTS,
     ];
     let chosen: VecDeque<Test> = all
         .concat()

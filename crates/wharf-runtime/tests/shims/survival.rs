@@ -7,7 +7,7 @@ use nix::{
 use wharf_model::status::ExitCause;
 use wharf_runtime::{cgroups, shims::Found};
 
-use crate::fixture::{Group, container, is_gone, name, netns_with_loopback, shell, until};
+use crate::fixture::{Group, container, is_gone, name, namespaces_with_loopback, shell, until};
 
 crate::tests![
     a_shim_is_independent_of_who_started_it,
@@ -108,7 +108,7 @@ fn a_second_shim_does_not_take_the_place_of_the_first() {
     let group = Group::new();
     let pid = shim_pid(&group);
     let etc = wharf_runtime::shims::EtcFiles { hosts: String::new(), resolv_conf: String::new() };
-    let second = group.shims.spawn(&group.id, "other", netns_with_loopback(), &etc);
+    let second = group.shims.spawn(&group.id, "other", namespaces_with_loopback(), &etc);
     group.runtime.block_on(second).unwrap_err();
     assert!(!is_gone(u32::try_from(pid).unwrap()));
     assert_eq!(group.run("hostname").1, "testgroup\n");
@@ -130,7 +130,7 @@ fn a_shim_whose_directory_is_gone_gives_up_and_leaves_no_trace() {
         .args(["--run-dir", group.layout.run_dir.as_str()])
         .args(["--instance", group.layout.instance.as_str()])
         .args(["--group", group.id.as_str(), "--hostname", "x"])
-        .stdin(netns_with_loopback())
+        .stdin(namespaces_with_loopback().network)
         .output()
         .unwrap();
     let word = String::from_utf8(output.stdout).unwrap();
