@@ -7,7 +7,7 @@
 //!
 //! | property | treatment |
 //! |---|---|
-//! | `diagnostics`, `encryptionProperties`, `zones`, `priority`, `configMap`, `extensions` | echoed, secrets dropped |
+//! | `diagnostics`, `encryptionProperties`, `zones`, `priority`, `extensions`, and `configMap` but of groups made from a profile | echoed, secrets dropped |
 //! | `identity`, `azureFile` volumes, `networkProfile`, `gpu`, SKUs but Standard, profiles, Windows | refused |
 //! | `provisioningState`, `instanceView`, `id`, `ip`, `fqdn` and all unknown names | ignored |
 
@@ -31,6 +31,7 @@ mod volumes;
 
 pub use parse::{parse, parse_patch};
 pub use render::{RenderContext, View, event, render};
+pub(crate) use secret_volume::plain_files;
 pub use states::{detail_status, provisioning_state};
 
 use wharf_model::{Error, ErrorKind};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{Span, Timestamp, ToSpan as _};
+use jiff::{Span, Timestamp, ToSpan as _, civil::DateTime, tz::TimeZone};
 use serde_json::{Map, Value, json};
 use wharf_model::{
     Error, ErrorKind,
@@ -114,6 +114,8 @@ pub struct Series {
 impl Query {
     /// Reads the parameters of a request, by lower-case name.
     pub fn parse(params: &BTreeMap<String, String>, now: Timestamp) -> Result<Self, Error> {
+        let params: BTreeMap<&str, String> =
+            params.iter().map(|(name, value)| (name.as_str(), encoded_once(value))).collect();
         let get = |name: &str| params.get(name).map(String::as_str).filter(|v| !v.is_empty());
         let metrics = match get("metricnames") {
             None => METRICS.to_vec(),
@@ -210,6 +212,18 @@ impl Query {
     }
 }
 
+/// `az monitor metrics list` encodes its parameters twice.
+fn encoded_once(value: &str) -> String {
+    const TWICE: [(&str, &str); 4] = [("%3A", ":"), ("%2F", "/"), ("%2C", ","), ("%20", " ")];
+    TWICE.iter().fold(value.to_owned(), |text, (code, plain)| text.replace(code, plain))
+}
+
+/// A time without a zone, as `az` sends it, is UTC.
+fn timestamp(text: &str) -> Option<Timestamp> {
+    let utc = |time: DateTime| TimeZone::UTC.to_timestamp(time).ok();
+    text.parse().ok().or_else(|| text.parse().ok().and_then(utc))
+}
+
 fn metric(name: &str) -> Result<Metric, Error> {
     let name = name.trim();
     METRICS.into_iter().find(|known| known.name().eq_ignore_ascii_case(name)).ok_or_else(|| {
@@ -254,10 +268,10 @@ fn timespan(text: Option<&str>, now: Timestamp) -> Result<(Timestamp, Timestamp)
     };
     let range = match text.split_once('/') {
         None => text.parse().ok().and_then(|span| Some((before(now, span)?, now))),
-        Some((from, to)) => from.parse::<Timestamp>().ok().and_then(|from| {
-            let to = match to.parse::<Timestamp>() {
-                Ok(to) => to,
-                Err(_) => from.checked_add(hours(to.parse().ok()?)?).ok()?,
+        Some((from, to)) => timestamp(from).and_then(|from| {
+            let to = match timestamp(to) {
+                Some(to) => to,
+                None => from.checked_add(hours(to.parse().ok()?)?).ok()?,
             };
             Some((from, to))
         }),
@@ -380,6 +394,7 @@ mod tests {
         assert_eq!(minutes("PT30M"), 30);
         assert_eq!(minutes("P1D"), 1440);
         assert_eq!(minutes("2026-01-02T09:00:00Z/PT1H"), 60);
+        assert_eq!(minutes("2026-01-02T09%3A00%3A00.12%2F2026-01-02T09%3A20%3A00.12"), 20);
         assert_eq!(query(&[]).unwrap().range.1 - query(&[]).unwrap().range.0, 60);
     }
 

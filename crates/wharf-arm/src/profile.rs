@@ -12,8 +12,10 @@ use wharf_model::{ContainerName, Error, ErrorKind, GroupKey, Name, ResourceKey};
 
 use crate::{ApiVersion, api_version, container_group, node::Node, resource_group, resource_id};
 
+mod config_map;
 mod making;
 
+pub use config_map::mount as mount_config_maps;
 pub use making::{Reference, mark, merge, reference};
 
 /// The type.

@@ -13,9 +13,7 @@ const NAME_MAX: usize = 253;
 pub(super) fn parse(node: &Node<'_>) -> Result<Vec<SecretFile>, Error> {
     let files: Result<Vec<_>, _> = node.entries()?.iter().map(|(k, v)| file(k, v)).collect();
     let files = files?;
-    if size(&files) > BYTES_MAX {
-        return Err(node.invalid("must not hold more than 1 MiB"));
-    }
+    check_size(&files, node)?;
     Ok(files)
 }
 
@@ -24,7 +22,26 @@ fn size(files: &[SecretFile]) -> usize {
     files.iter().map(|file| file.content.len()).sum::<usize>() / 4 * 3
 }
 
-fn file(name: &str, node: &Node<'_>) -> Result<SecretFile, Error> {
+/// The files of a map of plain texts, as a configuration map is.
+pub(crate) fn plain_files(node: &Node<'_>) -> Result<Vec<SecretFile>, Error> {
+    let plain = |(name, node): &(&str, Node<'_>)| {
+        check_name(name, node)?;
+        let content = BASE64_STANDARD.encode(node.loose_text()?);
+        Ok(SecretFile { name: (*name).to_owned(), content })
+    };
+    let files = node.entries()?.iter().map(plain).collect::<Result<Vec<_>, Error>>()?;
+    check_size(&files, node)?;
+    Ok(files)
+}
+
+fn check_size(files: &[SecretFile], node: &Node<'_>) -> Result<(), Error> {
+    if size(files) > BYTES_MAX {
+        return Err(node.invalid("must not hold more than 1 MiB"));
+    }
+    Ok(())
+}
+
+fn check_name(name: &str, node: &Node<'_>) -> Result<(), Error> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     if name.is_empty()
         || name.len() > NAME_MAX
@@ -36,6 +53,11 @@ fn file(name: &str, node: &Node<'_>) -> Result<SecretFile, Error> {
             "must be named by 1 to 253 letters, digits, '-', '_' and '.', since it becomes a file",
         ));
     }
+    Ok(())
+}
+
+fn file(name: &str, node: &Node<'_>) -> Result<SecretFile, Error> {
+    check_name(name, node)?;
     // Line breaks, as `base64` and certificate tools write them, are no error to .NET either.
     let content: String = node.text()?.split_ascii_whitespace().collect();
     if BASE64_STANDARD.decode(&content).is_err() {

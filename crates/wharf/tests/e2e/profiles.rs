@@ -34,9 +34,10 @@ fn profiles_have_revisions_and_groups_are_made_from_them() {
     let id = format!("{service}/containerGroupProfiles/plan");
     let put = |body: &str| send(&wharf, "PUT", &format!("{id}?{VERSION}"), Some(body));
     let revision = |answer: &Value| answer["properties"]["revision"].as_u64().unwrap();
-    let first = put(&body("echo one $S"));
+    let one = "echo one $S; cat /mnt/configmap/greeting";
+    let first = put(&body(one));
     assert_eq!((first.status, revision(&first.body)), (201, 1), "{}", first.body);
-    let same = put(&body("echo one $S"));
+    let same = put(&body(one));
     assert_eq!((same.status, revision(&same.body)), (200, 1));
     let second = put(&body("echo two $S"));
     assert_eq!((second.status, revision(&second.body)), (200, 2));
@@ -45,7 +46,7 @@ fn profiles_have_revisions_and_groups_are_made_from_them() {
     assert_eq!(all["value"].as_array().unwrap().len(), 2);
     assert!(!all.to_string().contains("planted-secret"));
     let old = get(&wharf, &format!("{id}/revisions/1?{VERSION}"));
-    assert_eq!(old["properties"]["containers"][0]["properties"]["command"][2], "echo one $S");
+    assert_eq!(old["properties"]["containers"][0]["properties"]["command"][2], one);
     let tags = r#"{"tags": {"a": "b"}}"#;
     let patched = send(&wharf, "PATCH", &format!("{id}?{VERSION}"), Some(tags));
     assert_eq!((revision(&patched.body), &patched.body["tags"]["a"]), (2, &json!("b")));
@@ -53,9 +54,10 @@ fn profiles_have_revisions_and_groups_are_made_from_them() {
     assert_eq!(list["value"][0]["name"], "plan");
 
     let group = |name: &str, profile: Value| {
+        let map = json!({ "keyValuePairs": { "greeting": "hello\n" } });
         let body = json!({ "location": "westus", "tags": {}, "properties": {
             "containerGroupProfile": profile,
-            "containers": [{ "name": name, "properties": { "configMap": { "keyValuePairs": {} } } }],
+            "containers": [{ "name": name, "properties": { "configMap": map } }],
         }});
         let path = format!("{service}/containerGroups/{name}?{VERSION}");
         send(&wharf, "PUT", &path, Some(&body.to_string()))
@@ -66,7 +68,7 @@ fn profiles_have_revisions_and_groups_are_made_from_them() {
     assert_eq!(reference["revision"], 1);
     let logs = format!("{service}/containerGroups/made/containers/job/logs?{VERSION}");
     let said = crate::harness::wait_for(std::time::Duration::from_secs(30), || {
-        send(&wharf, "GET", &logs, None).body["content"] == "one planted-secret\n"
+        send(&wharf, "GET", &logs, None).body["content"] == "one planted-secret\nhello\n"
     });
     assert!(said, "{}", send(&wharf, "GET", &logs, None).body);
     assert_eq!(

@@ -34,6 +34,7 @@ pub(crate) async fn handle(
     let mut proposal = wharf_arm::container_group::parse(body, &key, version)?;
     if let Some((_, profile, revision)) = &made_from {
         proposal.document = wharf_arm::profile::mark(&proposal.document, profile, *revision);
+        wharf_arm::profile::mount_config_maps(body, &mut proposal.spec)?;
     }
     security::check(&proposal.spec, &app.settings.security)?;
     if let Some(address) = &mut proposal.spec.ip_address {
