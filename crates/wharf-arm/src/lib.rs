@@ -11,6 +11,7 @@ pub mod deployment;
 pub mod error;
 pub mod exec;
 pub mod filter;
+pub mod identity_token;
 pub mod instance_metadata;
 pub mod lenient;
 pub mod list;

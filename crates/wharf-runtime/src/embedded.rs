@@ -34,7 +34,7 @@ use crate::{
     exec::{Command, ExecError, Session},
     logs::{self, Follower},
     network::{
-        Network, NetworkConfig, NetworkError,
+        Network, NetworkConfig, NetworkError, Services,
         dns::{NEIGHBOURS, Names},
     },
     shims::{Found, Shims},
@@ -232,9 +232,9 @@ impl Embedded {
         self.network.gateway()
     }
 
-    /// Leads what groups ask of `169.254.169.254` to a port of the name server's address.
-    pub async fn answer_metadata_at(&self, port: u16) -> Result<(), StartError> {
-        self.network.answer_metadata_at(port).await.map_err(StartError::Network)
+    /// Leads what groups ask of the daemon to ports of the name server's address.
+    pub async fn answer_groups_at(&self, services: Services) -> Result<(), StartError> {
+        self.network.answer_groups_at(services).await.map_err(StartError::Network)
     }
 
     fn pass(&self, desired: &Desired, plan: Plan, told: &mut Vec<Occurrence>, again: bool) -> Pass {

@@ -6,6 +6,7 @@
 //! link of its own; every group has a host route to its veth; one nftables table decides what passes.
 
 pub mod dns;
+mod error;
 mod firewall;
 mod links;
 mod namespaces;
@@ -13,7 +14,7 @@ mod virtual_networks;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt, io,
+    fmt,
     net::Ipv4Addr,
     sync::Arc,
 };
@@ -27,6 +28,7 @@ use wharf_model::{
 };
 use wharf_shim::{paths::Layout, userns::Namespaces};
 
+pub use error::NetworkError;
 use firewall::Firewall;
 use links::Links;
 use namespaces::{Prepared, Preparer};
@@ -49,7 +51,7 @@ pub struct NetworkConfig {
 impl NetworkConfig {
     /// The address that groups see as their gateway and the host's connections come from.
     pub fn gateway(&self) -> Ipv4Addr {
-        Ipv4Addr::from(u32::from(self.pool.network()) + 1)
+        gateway(self.pool)
     }
 
     /// What packets within a virtual network carry, and the number of its routing table: this
@@ -59,6 +61,11 @@ impl NetworkConfig {
         let instance = self.layout.instance.as_str().as_bytes().iter().fold(0x811c_9dc5, fold);
         (instance & MARK_MASK).max(!MARK_MASK + 1) | u32::from(network)
     }
+}
+
+/// The address of a pool that is this host's.
+pub fn gateway(pool: Ipv4Net) -> Ipv4Addr {
+    Ipv4Addr::from(u32::from(pool.network()) + 1)
 }
 
 /// The bits of a mark that say which installation it belongs to.
@@ -104,72 +111,13 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// A failure of the network.
-#[derive(Debug, thiserror::Error)]
-pub enum NetworkError {
-    /// The pool is in use for something else.
-    #[error("address pool {pool} overlaps the host's route to {route}; choose another pool")]
-    Overlap {
-        /// What was configured.
-        pool: Ipv4Net,
-        /// What is there.
-        route: String,
-    },
-    /// There is no such link.
-    #[error("there is no network link {name} to answer on for the addresses of groups")]
-    NoUplink {
-        /// What was configured.
-        name: String,
-    },
-    /// The pool has no room for groups.
-    #[error("address pool {pool} is too small; a prefix of 29 bits at most is needed")]
-    TooSmall {
-        /// What was configured.
-        pool: Ipv4Net,
-    },
-    /// A setting of the kernel cannot be written.
-    #[error("write {path}")]
-    Setting {
-        /// The file.
-        path: String,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// A netlink request failed.
-    #[error("{operation}")]
-    Netlink {
-        /// What was being done, with its subject.
-        operation: String,
-        /// Why.
-        #[source]
-        source: rtnetlink::Error,
-    },
-    /// A namespace cannot be made.
-    #[error("make a network namespace")]
-    Namespace(#[source] io::Error),
-    /// `nft` failed.
-    #[error("change nftables table {table}: {reason}")]
-    Firewall {
-        /// The table.
-        table: String,
-        /// What it said.
-        reason: String,
-    },
-    /// The name server has no place to listen.
-    #[error(
-        "answer name queries at {address} port 53 (does another server listen on all addresses?)"
-    )]
-    Dns {
-        /// The gateway.
-        address: Ipv4Addr,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// A background task has ended.
-    #[error("the network has been shut down")]
-    Closed,
+/// Ports of the gateway that answer groups: the firewall leads them there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Services {
+    /// What is asked of `169.254.169.254`.
+    pub metadata: u16,
+    /// The API, for groups at the gateway's port 443.
+    pub management: u16,
 }
 
 /// What the kernel has of ours.
@@ -321,9 +269,9 @@ impl Network {
         self.inner.firewall.set_member(&self.inner.config.layout.veth(id), place).await
     }
 
-    /// Sends what groups ask of `169.254.169.254` to a port of the gateway.
-    pub async fn answer_metadata_at(&self, port: u16) -> Result<(), NetworkError> {
-        self.inner.firewall.set_metadata(port).await
+    /// Leads what groups ask of the daemon to these ports of the gateway.
+    pub async fn answer_groups_at(&self, services: Services) -> Result<(), NetworkError> {
+        self.inner.firewall.set_services(services).await
     }
 
     /// Lets these ports of an address through from outside, and no others.

@@ -47,6 +47,8 @@ pub(crate) struct Settings {
     pub(crate) pool: Ipv4Net,
     /// How clients on this host reach the API.
     pub(crate) address: String,
+    /// How groups reach it.
+    pub(crate) management: String,
     /// Whom they have to trust for it: PEM.
     pub(crate) certificate_authority: String,
     pub(crate) render: RenderContext,

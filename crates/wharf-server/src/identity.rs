@@ -334,12 +334,11 @@ impl Identity {
     }
 }
 
-/// What a token for a resource is for: ARM under any of its names, or what was asked for. `base`
-/// is how the client reaches this daemon.
-pub(crate) fn audience(resource: Option<&str>, base: &str) -> String {
+/// What a token for a resource is for: ARM under any of its names, or what was asked for. `bases`
+/// are how clients reach this daemon.
+pub(crate) fn audience(resource: Option<&str>, bases: &[&str]) -> String {
     let Some(resource) = resource else { return ARM_AUDIENCE.to_owned() };
     let plain = resource.trim_end_matches('/');
-    let is_arm = ARM_NAMES.iter().any(|name| name.eq_ignore_ascii_case(plain))
-        || plain.eq_ignore_ascii_case(base);
+    let is_arm = ARM_NAMES.iter().chain(bases).any(|name| name.eq_ignore_ascii_case(plain));
     if is_arm { ARM_AUDIENCE.to_owned() } else { resource.to_owned() }
 }

@@ -1,4 +1,4 @@
-//! What containers ask of `169.254.169.254`: who they are, and (once they have identities) tokens.
+//! What containers ask of `169.254.169.254`: who they are, and tokens of their identities.
 //!
 //! The firewall sends what groups ask of that address to a port of the gateway's that is reachable
 //! in no other way. A group cannot lie about its address, so the address says who asks.
@@ -11,18 +11,21 @@ use std::{
 use axum::{
     Json, Router,
     extract::{ConnectInfo, Query, State},
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::net::TcpListener;
-use wharf_arm::instance_metadata;
+use wharf_arm::{
+    identity_token::{self, NoIdentity, Selector, Token},
+    instance_metadata,
+};
 use wharf_model::{Error, error::chain, group::Group};
-use wharf_runtime::embedded::StartError;
+use wharf_runtime::{embedded::StartError, network::Services};
 
-use crate::{app::App, http::ApiError};
+use crate::{app::App, http::ApiError, identity::audience};
 
 /// Why the service does not start.
 #[derive(Debug, thiserror::Error)]
@@ -41,17 +44,19 @@ pub(crate) enum MetadataError {
     Redirect(#[source] StartError),
 }
 
-/// Begins to answer, until the runtime ends.
-pub(crate) async fn start(app: App) -> Result<(), MetadataError> {
+/// Begins to answer, until the runtime ends. The API answers groups at a port of its own.
+pub(crate) async fn start(app: App, management: u16) -> Result<(), MetadataError> {
     let backend = app.controller.backend().clone();
     let address = backend.name_server();
     let failed = |source| MetadataError::Listen { address, source };
     let listener = TcpListener::bind((address, 0)).await.map_err(failed)?;
-    let port = listener.local_addr().map_err(failed)?.port();
-    backend.answer_metadata_at(port).await.map_err(MetadataError::Redirect)?;
+    let metadata = listener.local_addr().map_err(failed)?.port();
+    let services = Services { metadata, management };
+    backend.answer_groups_at(services).await.map_err(MetadataError::Redirect)?;
     let routes = Router::new()
         .route("/metadata/instance", get(instance))
         .route("/metadata/identity/oauth2/token", get(token))
+        .route("/metadata/wharf/ca.pem", get(certificate_authority))
         .fallback(|| async { StatusCode::NOT_FOUND })
         .with_state(app)
         .into_make_service_with_connect_info::<SocketAddr>();
@@ -82,19 +87,41 @@ async fn instance(
     Ok(Json(instance_metadata::instance(&group(&app, peer).await?)))
 }
 
-/// No group has an identity yet: whoever asks is told what Azure tells a group without one.
+/// A token of an identity of the asker's group.
 async fn token(
     State(app): State<App>,
     ConnectInfo(peer): Asker,
-    Query(params): Query<Params>,
+    (Query(params), Query(selector)): (Query<Params>, Query<Selector>),
     headers: HeaderMap,
 ) -> Result<Json<Value>, Refusal> {
     check(&headers, &params)?;
-    if params.resource.is_none_or(|resource| resource.is_empty()) {
+    let Some(resource) = params.resource.filter(|resource| !resource.is_empty()) else {
         return Err(Refusal::Request("Required query variable 'resource' is missing"));
-    }
-    group(&app, peer).await?;
-    Err(Refusal::Request("Identity not found"))
+    };
+    let group = group(&app, peer).await?;
+    let id = identity_token::choose(&group.document, &selector)
+        .map_err(|none| Refusal::Request(none.description()))?;
+    let found = app.read(move |store| store.principal(id)).await.map_err(Refusal::failed)?;
+    // The identity may have been deleted since.
+    let not_found = Refusal::Request(NoIdentity::NotFound.description());
+    let principal = found.ok_or(not_found)?;
+    let bases = [app.settings.management.as_str(), &app.settings.address];
+    let audience = audience(Some(&resource), &bases);
+    let issued = app.identity.access_token(&principal, &principal.login, &audience);
+    let issued = issued.map_err(Refusal::failed)?;
+    Ok(Json(identity_token::render(Token {
+        text: &issued.token,
+        from: issued.from,
+        until: issued.until,
+        left: issued.until - app.identity.now().as_second(),
+        resource: &resource,
+    })))
+}
+
+/// Whom groups have to trust to reach the API.
+async fn certificate_authority(State(app): State<App>) -> impl IntoResponse {
+    let kind = [(header::CONTENT_TYPE, "application/x-pem-file")];
+    (kind, app.settings.certificate_authority.clone())
 }
 
 /// A header that no web page can make a browser or a proxy send.
@@ -120,6 +147,12 @@ enum Refusal {
     Failed(Box<Error>),
 }
 
+impl Refusal {
+    fn failed(error: Error) -> Self {
+        Self::Failed(Box::new(error))
+    }
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         match self {
@@ -136,5 +169,5 @@ impl IntoResponse for Refusal {
 async fn group(app: &App, peer: SocketAddr) -> Result<Group, Refusal> {
     let IpAddr::V4(address) = peer.ip() else { return Err(Refusal::Stranger) };
     let found = app.read(move |store| store.group_at(address)).await;
-    found.map_err(|error| Refusal::Failed(Box::new(error)))?.ok_or(Refusal::Stranger)
+    found.map_err(Refusal::failed)?.ok_or(Refusal::Stranger)
 }

@@ -6,12 +6,29 @@ use wharf_model::error::chain;
 use wharf_runtime::network::dns::{Found, NEIGHBOURS, Names};
 use wharf_store::Store;
 
+use crate::config::Config;
+
+/// The name below the suffix at which groups reach the API.
+pub(crate) const MANAGEMENT: &str = "management";
+
+/// What names of groups end with, as it is written in names.
+pub(crate) fn suffix(given: &str) -> String {
+    given.trim_matches('.').to_ascii_lowercase()
+}
+
 /// What the name server answers from.
-pub(crate) fn names(store: Store, suffix: &str) -> Names {
+pub(crate) fn names(store: Store, config: &Config) -> Names {
+    let (pool, gateway) =
+        (config.address_pool, wharf_runtime::network::gateway(config.address_pool));
     let lookup = move |asker, name: &str| {
         let failed = |error| chain(&error);
+        let IpAddr::V4(asker) = asker else { return Ok(Found::Nothing) };
+        if name == MANAGEMENT {
+            // It leads nobody else anywhere.
+            let is_group = pool.contains(&asker) && asker != gateway;
+            return Ok(if is_group { Found::Address(gateway) } else { Found::Nothing });
+        }
         if let Some(neighbour) = name.strip_suffix(&format!(".{NEIGHBOURS}")) {
-            let IpAddr::V4(asker) = asker else { return Ok(Found::Nothing) };
             let found = store.neighbour(asker, neighbour).map_err(failed)?;
             return Ok(found.map_or(Found::Nothing, Found::Address));
         }
@@ -22,7 +39,7 @@ pub(crate) fn names(store: Store, suffix: &str) -> Names {
         Ok(if has_children { Found::Parent } else { Found::Nothing })
     };
     Names {
-        suffix: suffix.trim_matches('.').to_ascii_lowercase(),
+        suffix: suffix(&config.dns_suffix),
         lookup: Arc::new(lookup),
         resolv_conf: "/etc/resolv.conf".into(),
     }

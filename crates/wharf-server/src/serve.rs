@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io,
+    net::{Ipv4Addr, SocketAddr},
     sync::{Arc, OnceLock},
 };
 
@@ -161,7 +162,8 @@ async fn run(config: Config) -> Result<(), ServeError> {
         read_timeout: config.registry_timeout,
         ..ImageConfig::new(config.data_dir.join("images"))
     })?;
-    let tls = tls::load(&config.data_dir.join("tls"), config.listen.ip())?;
+    let management = format!("{}.{}", names::MANAGEMENT, names::suffix(&config.dns_suffix));
+    let tls = tls::load(&config.data_dir.join("tls"), config.listen.ip(), &management)?;
     // The backend's hints go to the controller, which needs the backend first.
     let controller: Arc<OnceLock<Controller<Embedded>>> = Arc::default();
     let target = Arc::clone(&controller);
@@ -177,7 +179,7 @@ async fn run(config: Config) -> Result<(), ServeError> {
         prepared_networks: 8,
         user_namespaces: config.user_namespaces,
         disk_quota_bytes: config.disk_quota_bytes,
-        names: (!config.is_uninstalling).then(|| names::names(store.clone(), &config.dns_suffix)),
+        names: (!config.is_uninstalling).then(|| names::names(store.clone(), &config)),
         executable: executable()?,
         images: images.clone(),
         clock: Arc::clone(&clock),
@@ -189,8 +191,9 @@ async fn run(config: Config) -> Result<(), ServeError> {
     }
     let made = Controller::new(store.clone(), backend, Arc::clone(&clock), config.grace);
     let controller = controller.get_or_init(|| made).clone();
-    let listeners = listen(&config, tls).await?;
-    let settings = Arc::new(settings(&config, &store, &listeners)?);
+    let gateway = controller.backend().name_server();
+    let listeners = listen(&config, gateway, tls).await?;
+    let settings = Arc::new(settings(&config, &store, &listeners, &management)?);
     let of = (settings.tenant.as_str(), settings.subscription.as_str());
     let identity = Identity::start(&store, &clock, of, &config.data_dir)?;
     let auth = authenticator(&config, identity.clone())?;
@@ -206,7 +209,9 @@ async fn run(config: Config) -> Result<(), ServeError> {
 }
 
 async fn serve(config: &Config, app: App, listeners: Listeners) -> Result<(), ServeError> {
-    metadata_service::start(app.clone()).await?;
+    let failed = |source| ServeError::Listen { address: "the gateway".to_owned(), source };
+    let management = listeners.groups.local_addr().map_err(failed)?.port();
+    metadata_service::start(app.clone(), management).await?;
     let stop = CancellationToken::new();
     let controlling = {
         let (controller, stop) = (app.controller.clone(), stop.clone());
@@ -233,10 +238,18 @@ fn socket(config: &Config) -> Utf8PathBuf {
     config.run_dir.join("wharf.sock")
 }
 
-async fn listen(config: &Config, tls: Arc<rustls::ServerConfig>) -> Result<Listeners, ServeError> {
-    let tcp = TcpListener::bind(config.listen)
-        .await
-        .map_err(|source| ServeError::Listen { address: config.listen.to_string(), source })?;
+async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    let failed = |source| ServeError::Listen { address: address.to_string(), source };
+    TcpListener::bind(address).await.map_err(failed)
+}
+
+async fn listen(
+    config: &Config,
+    gateway: Ipv4Addr,
+    tls: Arc<rustls::ServerConfig>,
+) -> Result<Listeners, ServeError> {
+    let tcp = bind(config.listen).await?;
+    let groups = bind((gateway, 0).into()).await?;
     let socket = socket(config);
     let failed = |source| ServeError::Listen { address: socket.to_string(), source };
     // The lock says that no other daemon listens here.
@@ -247,7 +260,7 @@ async fn listen(config: &Config, tls: Arc<rustls::ServerConfig>) -> Result<Liste
     let unix = UnixListener::bind(&socket).map_err(failed)?;
     let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
     fs_err::set_permissions(&socket, private).map_err(failed)?;
-    Ok(Listeners { tcp, tls, unix })
+    Ok(Listeners { tcp, groups, pool: config.address_pool, tls, unix })
 }
 
 /// Directories, and the lock that keeps a second daemon out.
@@ -297,11 +310,16 @@ fn executable() -> Result<Utf8PathBuf, ServeError> {
         .map_err(|path| failed(io::Error::other(format!("{} is not UTF-8", path.display()))))
 }
 
-fn settings(config: &Config, store: &Store, listeners: &Listeners) -> Result<Settings, ServeError> {
+fn settings(
+    config: &Config,
+    store: &Store,
+    listeners: &Listeners,
+    management: &str,
+) -> Result<Settings, ServeError> {
     let new_id = || uuid::Uuid::new_v4().to_string();
     let mut address = listeners.tcp.local_addr().unwrap_or(config.listen);
     if address.ip().is_unspecified() {
-        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+        address.set_ip(Ipv4Addr::LOCALHOST.into());
     }
     let path = config.data_dir.join("tls/ca.pem");
     let certificate_authority =
@@ -312,6 +330,7 @@ fn settings(config: &Config, store: &Store, listeners: &Listeners) -> Result<Set
         location: wharf_arm::location::normalise(&config.location),
         pool: config.address_pool,
         address: format!("https://{address}"),
+        management: format!("https://{management}"),
         certificate_authority,
         render: RenderContext { dns_suffix: config.dns_suffix.clone() },
         hold: config.hold,

@@ -40,7 +40,12 @@ pub(crate) enum TlsError {
 
 /// Makes what is missing in `D/tls` and loads it. The server's own certificate is made anew at
 /// every start, for the names that it has then.
-pub(crate) fn load(dir: &Utf8Path, listen: IpAddr) -> Result<Arc<rustls::ServerConfig>, TlsError> {
+/// `management` is the name that groups reach it by.
+pub(crate) fn load(
+    dir: &Utf8Path,
+    listen: IpAddr,
+    management: &str,
+) -> Result<Arc<rustls::ServerConfig>, TlsError> {
     fs_err::create_dir_all(dir)
         .map_err(|source| TlsError::File { path: dir.to_owned(), source })?;
     let (ca_cert, ca_key) = (dir.join("ca.pem"), dir.join("ca.key"));
@@ -51,7 +56,7 @@ pub(crate) fn load(dir: &Utf8Path, listen: IpAddr) -> Result<Arc<rustls::ServerC
     // The CA's name and key are all that a signature takes from it.
     let issuer = Issuer::new(ca_params()?, key);
     let server_key = KeyPair::generate()?;
-    let certificate = server_params(listen)?.signed_by(&server_key, &issuer)?;
+    let certificate = server_params(listen, management)?.signed_by(&server_key, &issuer)?;
     let (path, key_path) = (dir.join("server.pem"), dir.join("server.key"));
     write(&path, &certificate.pem(), 0o644)?;
     write(&key_path, &server_key.serialize_pem(), 0o600)?;
@@ -86,9 +91,9 @@ fn make_ca(cert: &Utf8Path, key: &Utf8Path) -> Result<(), TlsError> {
     write(cert, &certificate.pem(), 0o644)
 }
 
-fn server_params(listen: IpAddr) -> Result<CertificateParams, TlsError> {
+fn server_params(listen: IpAddr, management: &str) -> Result<CertificateParams, TlsError> {
     let hostname = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
-    let names = ["localhost".to_owned()].into_iter().chain(hostname);
+    let names = ["localhost".to_owned(), management.to_owned()].into_iter().chain(hostname);
     let mut params = CertificateParams::new(names.collect::<Vec<_>>())?;
     let addresses = [IpAddr::from([127, 0, 0, 1]), IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]), listen];
     let specified = addresses.into_iter().filter(|address| !address.is_unspecified());

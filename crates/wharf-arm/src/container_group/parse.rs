@@ -20,7 +20,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("standbyPoolProfile", "standby pools come later"),
     ("confidentialComputeProperties", "there are no confidential hosts"),
     ("secretReferences", "key vault references come later"),
-    ("identityAcls", "managed identities come later"),
+    ("identityAcls", "every container of a group has all its identities"),
 ];
 
 /// The tags of a group whose body named none: they are left out of its document.

@@ -25,7 +25,7 @@ use wharf_model::{
     spec::{Port, Protocol},
 };
 
-use super::{Endpoint, NetworkConfig, NetworkError};
+use super::{Endpoint, NetworkConfig, NetworkError, Services};
 use batch::nft;
 use seen::Seen;
 use watch::{Taken, Watch};
@@ -38,15 +38,15 @@ struct State {
     open: Open,
     /// Links of groups in virtual networks; of those found at the start the place is not known.
     members: BTreeMap<String, Option<PrivateAddress>>,
-    /// The port of the gateway that answers for the metadata address.
-    metadata: Option<u16>,
+    /// Ports of the gateway that answer groups.
+    services: Option<Services>,
 }
 
 /// What is to be different.
 enum Wish {
     Ports(Endpoint, BTreeSet<Port>),
     Member(String, Option<Box<PrivateAddress>>),
-    Metadata(u16),
+    Services(Services),
     /// These ports open and no others, in a table made anew.
     All(Open),
     /// No table at all, for good.
@@ -81,7 +81,7 @@ impl Firewall {
         let (changes, incoming) = mpsc::unbounded_channel();
         let keeper = Keeper { table, config: Arc::new(config.clone()), state: Arc::default() };
         let found = keeper.look().await?.unwrap_or_default();
-        *keeper.lock() = State { open: found.open, members: found.members, metadata: None };
+        *keeper.lock() = State { open: found.open, members: found.members, services: None };
         let watch = Watch::open(&keeper.table)
             .map_err(|error| keeper.failed(format!("watch the table: {error}")))?;
         tokio::spawn(keeper.clone().apply_all(incoming, watch));
@@ -129,9 +129,9 @@ impl Firewall {
         members.any(|place| place.as_ref().is_none_or(|place| place.network == network))
     }
 
-    /// Sends what is asked of the metadata address to a port of the gateway.
-    pub(super) async fn set_metadata(&self, port: u16) -> Result<(), NetworkError> {
-        self.change(Wish::Metadata(port)).await
+    /// Leads what groups ask of the daemon to ports of the gateway.
+    pub(super) async fn set_services(&self, services: Services) -> Result<(), NetworkError> {
+        self.change(Wish::Services(services)).await
     }
 
     /// Makes the whole table anew, with these ports and no others.
@@ -230,9 +230,9 @@ impl Keeper {
                         None => next.members.remove(link),
                     };
                 }
-                Wish::Metadata(port) => {
+                Wish::Services(services) => {
                     extent = extent.max(Extent::Rules);
-                    next.metadata = Some(*port);
+                    next.services = Some(*services);
                 }
                 Wish::All(open) => {
                     extent = Extent::All;
@@ -265,8 +265,8 @@ impl Keeper {
                 text += &self.member(link, place.as_ref());
             }
         }
-        if let Some(port) = next.metadata.filter(|_| have.metadata != next.metadata) {
-            text += &rules::metadata(&self.config, port);
+        if let Some(services) = next.services.filter(|_| have.services != next.services) {
+            text += &rules::services(&self.config, services);
         }
         text + &difference(&self.table, &self.elements(&have.open), &self.elements(&next.open))
     }
@@ -283,8 +283,8 @@ impl Keeper {
             let member = self.member(link, place.as_ref());
             text += &(member.clone() + &rules::no_member(table, link) + &member);
         }
-        if let Some(port) = state.metadata {
-            text += &rules::metadata(&self.config, port);
+        if let Some(services) = state.services {
+            text += &rules::services(&self.config, services);
         }
         text + &difference(table, &BTreeSet::new(), &self.elements(&state.open))
     }

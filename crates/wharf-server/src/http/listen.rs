@@ -1,6 +1,6 @@
 //! Listening: HTTPS on a TCP port, plain HTTP on the Unix socket.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, extract::Request};
 use hyper::body::Incoming;
@@ -9,9 +9,10 @@ use hyper_util::{
     server::conn::auto,
     service::TowerToHyperService,
 };
+use ipnet::Ipv4Net;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, UnixListener},
+    net::{TcpListener, TcpStream, UnixListener},
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -28,6 +29,10 @@ const DRAIN_MAX: Duration = Duration::from_secs(5);
 /// Where requests come in.
 pub(crate) struct Listeners {
     pub(crate) tcp: TcpListener,
+    /// Where the firewall leads groups that ask for the API.
+    pub(crate) groups: TcpListener,
+    /// The addresses that groups can have.
+    pub(crate) pool: Ipv4Net,
     pub(crate) tls: Arc<rustls::ServerConfig>,
     pub(crate) unix: UnixListener,
 }
@@ -46,18 +51,27 @@ pub(crate) async fn serve(listeners: Listeners, router: Router, stop: Cancellati
             }
             Ok((stream, _)) = listeners.tcp.accept() => {
                 let (acceptor, router, stop) = (acceptor.clone(), router.clone(), stop.clone());
-                drop(stream.set_nodelay(true));
-                connections.spawn(async move {
-                    let shaken = tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await;
-                    if let Ok(Ok(stream)) = shaken {
-                        connection(stream, router, Peer::Remote, stop).await;
-                    }
-                });
+                connections.spawn(remote(stream, acceptor, router, stop));
+            }
+            Ok((stream, peer)) = listeners.groups.accept() => {
+                // Not for machines that route their packets to this host.
+                if matches!(peer.ip(), IpAddr::V4(address) if listeners.pool.contains(&address)) {
+                    let (acceptor, router, stop) = (acceptor.clone(), router.clone(), stop.clone());
+                    connections.spawn(remote(stream, acceptor, router, stop));
+                }
             }
         }
     }
     connections.close();
     drop(tokio::time::timeout(DRAIN_MAX, connections.wait()).await);
+}
+
+async fn remote(stream: TcpStream, acceptor: TlsAcceptor, router: Router, stop: CancellationToken) {
+    drop(stream.set_nodelay(true));
+    let shaken = tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await;
+    if let Ok(Ok(stream)) = shaken {
+        connection(stream, router, Peer::Remote, stop).await;
+    }
 }
 
 async fn connection(

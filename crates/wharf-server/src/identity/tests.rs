@@ -192,9 +192,9 @@ fn arm_has_several_names_and_other_services_keep_theirs() {
     for arm in
         [None, Some(base), Some("https://127.0.0.1:8443//"), Some("https://management.azure.com/")]
     {
-        assert_eq!(audience(arm, base), ARM_AUDIENCE, "{arm:?}");
+        assert_eq!(audience(arm, &[base]), ARM_AUDIENCE, "{arm:?}");
     }
     for other in ["https://127.0.0.1:8443/graph", "https://evil.example/", "urn:wharf:refresh"] {
-        assert_eq!(audience(Some(other), base), other);
+        assert_eq!(audience(Some(other), &[base]), other);
     }
 }

@@ -17,6 +17,7 @@ mod images;
 mod init_containers;
 mod lifecycle;
 mod limits;
+mod managed_identity;
 mod metadata;
 mod names;
 mod probes;

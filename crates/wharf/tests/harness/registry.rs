@@ -98,6 +98,20 @@ fn find(dir: &Path) -> Vec<PathBuf> {
 
 /// An OCI layout with one image: busybox, its applets, and a line in `/etc/passwd`.
 pub(crate) fn busybox_layout(dir: &Path) {
+    image_layout(dir, &[]);
+}
+
+/// The same with a program of this host's and the libraries that it needs.
+pub(crate) fn program_layout(dir: &Path, program: &str) {
+    let output = Command::new("ldd").arg(program).output().unwrap();
+    let listed = String::from_utf8(output.stdout).unwrap();
+    let libraries = listed.split_whitespace().filter(|word| word.starts_with('/'));
+    let mut files: Vec<&str> = libraries.collect();
+    files.push(program);
+    image_layout(dir, &files);
+}
+
+fn image_layout(dir: &Path, files: &[&str]) {
     let mut layer = tar::Builder::new(Vec::new());
     let busybox = std::fs::read("/bin/busybox").expect("busybox-static is installed");
     let mut add = |path: &str, bytes: &[u8], mode: u32| {
@@ -110,6 +124,9 @@ pub(crate) fn busybox_layout(dir: &Path) {
         layer.append_data(&mut header, path, bytes).unwrap();
     };
     add("bin/busybox", &busybox, 0o755);
+    for file in files {
+        add(file.trim_start_matches('/'), &std::fs::read(file).unwrap(), 0o755);
+    }
     add("etc/passwd", b"root:x:0:0::/root:/bin/sh\n", 0o644);
     for applet in ["sh", "sleep", "cat", "echo", "true", "wget", "nc", "ls", "id", "trap"] {
         let mut header = tar::Header::new_gnu();
@@ -138,7 +155,7 @@ pub(crate) fn busybox_layout(dir: &Path) {
     let config = json!({
         "architecture": if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" },
         "os": "linux",
-        "config": { "Cmd": ["sh"], "Env": ["PATH=/bin"], "WorkingDir": "/" },
+        "config": { "Cmd": ["sh"], "Env": ["PATH=/bin:/usr/bin"], "WorkingDir": "/" },
         "rootfs": { "type": "layers", "diff_ids": [layer["digest"]] },
     });
     let config = put("config.v1+json", config.to_string().as_bytes());

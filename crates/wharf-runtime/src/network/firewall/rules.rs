@@ -8,7 +8,7 @@ use std::{fmt::Write as _, net::Ipv4Addr};
 
 use wharf_model::network::{Place, PrivateAddress, RuleProtocol, SecurityRule};
 
-use super::super::NetworkConfig;
+use super::super::{NetworkConfig, Services};
 
 /// Where containers ask for tokens and facts.
 const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
@@ -62,7 +62,9 @@ add map inet {table} outbound {{ type ifname : verdict; }}
         "to_host ct state established,related accept",
         &format!("to_host ip daddr {gateway} icmp type echo-request accept"),
         &format!("to_host ip daddr {gateway} meta l4proto {{ tcp, udp }} th dport 53 accept"),
-        &format!("to_host ip daddr {gateway} ct original ip daddr {METADATA} accept"),
+        &format!(
+            "to_host ip daddr {gateway} ct original ip daddr {{ {METADATA}, {gateway} }} ct status dnat accept"
+        ),
         "to_host meta l4proto tcp reject with tcp reset",
         "to_host meta nfproto ipv4 reject with icmpx port-unreachable",
         "to_host drop",
@@ -79,15 +81,20 @@ add map inet {table} outbound {{ type ifname : verdict; }}
     text
 }
 
-/// Sends what groups ask of the metadata address to a port of the gateway.
-pub(super) fn metadata(config: &NetworkConfig, port: u16) -> String {
+/// Leads what groups ask of the metadata address, and of the gateway's port for HTTPS, to ports of
+/// the gateway.
+pub(super) fn services(config: &NetworkConfig, services: Services) -> String {
     let (table, gateway) = (config.layout.nft_table(), config.gateway());
     let links = format!("\"{}*\"", config.layout.veth_prefix());
-    format!(
-        "flush chain inet {table} metadata
-add rule inet {table} metadata iifname {links} ip daddr {METADATA} tcp dport 80 dnat ip to {gateway}:{port}
-"
-    )
+    let mut text = format!("flush chain inet {table} metadata\n");
+    for (address, port, at) in
+        [(METADATA, 80, services.metadata), (gateway, 443, services.management)]
+    {
+        let asked = format!("iifname {links} ip daddr {address} tcp dport {port}");
+        let rule = format!("add rule inet {table} metadata {asked} dnat ip to {gateway}:{at}");
+        line(&mut text, &rule);
+    }
+    text
 }
 
 /// Makes a link one of a virtual network, with its guards.

@@ -179,7 +179,7 @@ fn answer(
     scope: Option<&str>,
 ) -> Result<Value, wharf_model::Error> {
     let Grant { principal, client, resource, nonce } = grant;
-    let audience = audience(resource.as_deref(), base);
+    let audience = audience(resource.as_deref(), &[base]);
     let access = app.identity.access_token(principal, client, &audience)?;
     let lifetime = access.until - access.from;
     let mut answer = json!({
