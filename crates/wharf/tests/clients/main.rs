@@ -9,6 +9,7 @@ mod harness;
 
 mod azure_cli;
 mod fuzz;
+mod identity;
 mod installed;
 mod portal;
 mod sdk;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
     let clients = Installed::find();
     let mut trials = sdk::trials(&clients);
     trials.extend(azure_cli::trials(&clients));
+    trials.extend(identity::trials(&clients));
     trials.extend(fuzz::trials(&clients));
     trials.extend(portal::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
