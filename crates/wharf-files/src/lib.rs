@@ -2,18 +2,27 @@
 //!
 //! A share is a directory below `<root>/<account>/<share>`: `tree` holds what clients and
 //! containers see, `share.json` what is known about the share. [`Shares`] is blocking; callers on
-//! an async runtime use a blocking thread.
+//! an async runtime use a blocking thread. [`Service`] is the Azure Files REST service on top.
 
+mod accounts;
+mod auth;
 mod beneath;
 mod clock;
 mod durable;
 mod error;
 mod names;
+mod request;
+mod service;
 mod shares;
+mod times;
 mod usage;
+mod xml;
 
+pub use accounts::{Account, Accounts};
 pub use clock::Clock;
 pub use error::{Code, FilesError};
+pub use request::Target;
+pub use service::Service;
 pub use shares::{
     AccessPolicy, AccessTier, Change, Created, Listing, MAX_QUOTA, Protocol, Query, Settings,
     Share, Shares,

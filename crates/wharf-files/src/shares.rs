@@ -3,6 +3,7 @@
 mod settings;
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
@@ -25,6 +26,8 @@ use crate::{
 const TEMPORARY: &str = ".tmp";
 const ABOUT: &str = "share.json";
 const TREE: &str = "tree";
+/// No share can have this name.
+const PROPERTIES: &str = "service.json";
 
 /// All shares below one directory. Everything that has been answered survives the loss of power.
 #[derive(Debug)]
@@ -169,6 +172,40 @@ impl Shares {
         }
         self.measured().add(&self.tree(account, share)?, bytes);
         Ok(())
+    }
+
+    /// What is kept for an account's file service.
+    pub(crate) fn service_properties(
+        &self,
+        account: &str,
+    ) -> Result<BTreeMap<String, String>, FilesError> {
+        check_account(account)?;
+        let path = self.root.join(account).join(PROPERTIES);
+        match fs::read(&path) {
+            Ok(text) => {
+                let kept = serde_json::from_slice(&text).map_err(io::Error::other);
+                kept.map_err(FilesError::file("parse", &path))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+            Err(error) => Err(FilesError::file("read", &path)(error)),
+        }
+    }
+
+    /// Keeps something for an account's file service.
+    pub(crate) fn set_service_properties(
+        &self,
+        account: &str,
+        properties: &BTreeMap<String, String>,
+    ) -> Result<(), FilesError> {
+        check_account(account)?;
+        let place = self.root.join(account);
+        let _changing = self.changing();
+        make(&place, 0o700)?;
+        durable::sync(&self.root)?;
+        let path = place.join(PROPERTIES);
+        let text = serde_json::to_vec_pretty(properties).map_err(io::Error::other);
+        let text = text.map_err(FilesError::file("write", &path))?;
+        durable::replace(&path, &self.temporary(), &text)
     }
 
     fn names(&self, account: &str) -> Result<Vec<String>, FilesError> {

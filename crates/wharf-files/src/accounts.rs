@@ -1,0 +1,31 @@
+//! Storage accounts, which somebody else keeps.
+
+use std::fmt;
+
+/// What a request has to agree with.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its name.
+    pub name: String,
+    /// Its keys, decoded; a request is signed with any of them.
+    pub keys: Vec<Vec<u8>>,
+    /// Requests without TLS are refused.
+    pub https_only: bool,
+    /// Whether keys, and signatures made with them, are accepted at all.
+    pub shared_key_access: bool,
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Whoever knows the accounts.
+pub trait Accounts: Send + Sync + 'static {
+    /// The account of this name. Called on a thread that may block.
+    fn account(
+        &self,
+        name: &str,
+    ) -> Result<Option<Account>, Box<dyn std::error::Error + Send + Sync>>;
+}

@@ -1,0 +1,108 @@
+//! The Azure Files REST service.
+
+mod answer;
+mod operation;
+mod properties;
+mod share;
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    http::{Request, Response},
+};
+
+use self::{
+    answer::{Answer, Reply},
+    operation::Operation,
+};
+use crate::{
+    accounts::{Account, Accounts},
+    auth::{self, Grant},
+    clock::Clock,
+    error::{Code, FilesError},
+    request::{Call, Target},
+    shares::Shares,
+};
+
+/// Answers requests.
+#[derive(Clone)]
+pub struct Service {
+    shares: Arc<Shares>,
+    accounts: Arc<dyn Accounts>,
+    clock: Clock,
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Service").field("shares", &self.shares).finish_non_exhaustive()
+    }
+}
+
+/// A request whose sender may do what it asks for.
+#[derive(Debug)]
+struct Context {
+    call: Call,
+    shares: Arc<Shares>,
+    account: Account,
+}
+
+impl Service {
+    /// A service for these shares.
+    pub fn new(shares: Arc<Shares>, accounts: Arc<dyn Accounts>) -> Self {
+        Self::with_clock(shares, accounts, Clock::system())
+    }
+
+    /// The same with another clock.
+    pub fn with_clock(shares: Arc<Shares>, accounts: Arc<dyn Accounts>, clock: Clock) -> Self {
+        Self { shares, accounts, clock }
+    }
+
+    /// Answers one request. Its URI has to be as the client sent it, because it is signed.
+    pub async fn handle(&self, target: Target, request: Request<Body>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let reply = Reply::begin(&parts, self.clock.now());
+        match self.answer(target, parts, body).await {
+            Ok(answer) => reply.send(answer),
+            Err(error) => reply.refuse(&error),
+        }
+    }
+
+    async fn answer(
+        &self,
+        target: Target,
+        parts: axum::http::request::Parts,
+        body: Body,
+    ) -> Result<Answer, FilesError> {
+        let call = Call::new(target, parts)?;
+        call.version()?;
+        let service = self.clone();
+        let (context, operation) = blocking(move || service.authorize(call)).await?;
+        operation.run(context, body).await
+    }
+
+    fn authorize(&self, call: Call) -> Result<(Arc<Context>, Operation), FilesError> {
+        let account = self.accounts.account(&call.target.account).map_err(|error| {
+            tracing::error!(error = &*error as &dyn std::error::Error, "an account cannot be read");
+            Code::InternalError
+        })?;
+        let account = account.ok_or_else(|| {
+            FilesError::because(Code::ResourceNotFound, "The specified account does not exist.")
+        })?;
+        let grant = auth::authorize(&call, &account, &self.shares, self.clock.now())?;
+        let operation = Operation::of(&call)?;
+        if let Grant::Signed(scope) = &grant {
+            scope.check(operation.need())?;
+        }
+        let shares = Arc::clone(&self.shares);
+        Ok((Arc::new(Context { call, shares, account }), operation))
+    }
+}
+
+/// Runs what may block on a thread that may.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, FilesError> + Send + 'static,
+) -> Result<T, FilesError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| Err(Code::InternalError.into()))
+}

@@ -1,0 +1,7 @@
+//! The service over HTTP, with requests that no well-behaved client would send.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+mod client;
+mod server;
+mod share;

@@ -1,0 +1,86 @@
+//! A file service on loopback, without TLS: `http://127.0.0.1:port/<account>/<share>/...`
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{ConnectInfo, State},
+    http::Request,
+    response::Response,
+};
+use tokio::{net::TcpListener, runtime::Runtime};
+use wharf_files::{Account, Accounts, Service, Shares, Target};
+
+pub(crate) const ACCOUNT: &str = "devstore";
+/// `a key of the tests` in base64.
+pub(crate) const KEY: &str = "YSBrZXkgb2YgdGhlIHRlc3Rz";
+
+#[derive(Debug)]
+struct OneAccount;
+
+impl Accounts for OneAccount {
+    fn account(
+        &self,
+        name: &str,
+    ) -> Result<Option<Account>, Box<dyn std::error::Error + Send + Sync>> {
+        let keys = vec![b"the second key".to_vec(), b"a key of the tests".to_vec()];
+        let name = (name == ACCOUNT).then(|| name.to_owned());
+        Ok(name.map(|name| Account { name, keys, https_only: false, shared_key_access: true }))
+    }
+}
+
+pub(crate) struct Server {
+    runtime: Option<Runtime>,
+    address: SocketAddr,
+    pub(crate) shares: Arc<Shares>,
+    _dir: tempfile::TempDir,
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let shares = Arc::new(Shares::open(&dir.path().join("shares")).unwrap());
+        let service = Service::new(Arc::clone(&shares), Arc::new(OneAccount));
+        let runtime = Runtime::new().unwrap();
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().fallback(serve).with_state(service);
+        let router = router.into_make_service_with_connect_info::<SocketAddr>();
+        runtime.spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { runtime: Some(runtime), address, shares, _dir: dir }
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}/{ACCOUNT}", self.address)
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn tree(&self, share: &str) -> PathBuf {
+        self.shares.tree(ACCOUNT, share).unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+async fn serve(
+    State(service): State<Service>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request<Body>,
+) -> Response {
+    let path = request.uri().path();
+    let (account, rest) = path[1..].split_once('/').unwrap_or_else(|| (&path[1..], ""));
+    let path =
+        if rest.is_empty() { path[account.len() + 1..].to_owned() } else { format!("/{rest}") };
+    let target = Target { account: account.to_owned(), path, peer: peer.ip(), secure: false };
+    service.handle(target, request).await
+}
