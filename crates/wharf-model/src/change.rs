@@ -63,6 +63,7 @@ pub fn put(current: Option<&Group>, proposal: Proposal) -> Result<Decision, Erro
     let mut spec = proposal.spec;
     if let Some(group) = current {
         keep_dns_name(group, &mut spec);
+        keep_address(group, &mut spec)?;
     }
     let spec = Arc::new(spec);
     let (kind, revisions) = match current {
@@ -142,6 +143,29 @@ fn keep_dns_name(group: &Group, spec: &mut GroupSpec) {
     {
         new.dns_label_hash.clone_from(&old.dns_label_hash);
     }
+}
+
+/// A group keeps its address for life, whether it was asked for or not.
+fn keep_address(group: &Group, spec: &mut GroupSpec) -> Result<(), Error> {
+    let Some(new) = &mut spec.ip_address else { return Ok(()) };
+    let private = group.private.as_ref().map(|place| place.address);
+    let present = if spec.subnet.is_some() { private } else { group.address };
+    if let (Some(wanted), Some(present)) = (new.address, present)
+        && wanted != present
+    {
+        let message = format!(
+            "The IP address of container group '{}' is {present} and cannot be changed to {wanted}. \
+             Delete the group first and then create a new one.",
+            group.key.name
+        );
+        return Err(Error::invalid(
+            "InvalidContainerGroupUpdate",
+            message,
+            "properties.ipAddress.ip",
+        ));
+    }
+    new.address = group.spec.ip_address.as_ref().and_then(|old| old.address);
+    Ok(())
 }
 
 fn next(
@@ -357,6 +381,7 @@ mod tests {
     fn a_random_second_label_stays_while_label_and_scope_do() {
         let address = |label: &str, hash: &str| IpAddressSpec {
             kind: IpAddressKind::Public,
+            address: None,
             ports: vec![],
             dns_name_label: Some(label.to_owned()),
             dns_label_scope: DnsLabelScope::Noreuse,

@@ -6,8 +6,10 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
+mod pools;
 mod stored;
 
+pub use pools::Pools;
 pub use stored::{Direction, NamedRule, SecurityGroup, Subnet, SubnetKey, Use, VirtualNetwork};
 
 /// Where a group is in a virtual network.

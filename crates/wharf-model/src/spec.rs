@@ -3,7 +3,7 @@
 //! Written only by requests. Secret values are in here in the clear; the store seals the whole
 //! specification before it touches a disk, and `Debug` never prints one.
 
-use std::fmt;
+use std::{fmt, net::Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
 
@@ -198,6 +198,9 @@ pub struct IpAddressSpec {
     pub kind: IpAddressKind,
     /// The ports that are open from outside.
     pub ports: Vec<Port>,
+    /// The address itself, if it was asked for.
+    #[serde(default)]
+    pub address: Option<Ipv4Addr>,
     /// The first label of its DNS name.
     pub dns_name_label: Option<String>,
     /// Who may take the label once it is free.

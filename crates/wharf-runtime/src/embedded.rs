@@ -11,7 +11,6 @@ use std::{
 };
 
 use camino::Utf8PathBuf;
-use ipnet::Ipv4Net;
 use jiff::Timestamp;
 use wharf_image::{ErrorKind, ImageStore};
 use wharf_model::{
@@ -20,6 +19,7 @@ use wharf_model::{
     clock::Clock,
     event::Occurrence,
     group::Power,
+    network::Pools,
     plan::{Plan, plan},
     spec::RegistryCredential,
 };
@@ -77,7 +77,7 @@ pub struct EmbeddedConfig {
     /// Where things are and how they are named.
     pub layout: Layout,
     /// Group addresses come from here; the store hands them out.
-    pub pool: Ipv4Net,
+    pub pools: Pools,
     /// The link of a LAN that the pool is a part of.
     pub uplink: Option<String>,
     /// How many network namespaces are kept ready.
@@ -154,7 +154,7 @@ impl Embedded {
         let network = Network::start(NetworkConfig {
             layout: config.layout.clone(),
             user_namespaces,
-            pool: config.pool,
+            pools: config.pools,
             uplink: config.uplink,
             prepared: config.prepared_networks,
         })

@@ -19,11 +19,10 @@ use std::{
     sync::Arc,
 };
 
-use ipnet::Ipv4Net;
 use tokio::sync::{Mutex, mpsc};
 use wharf_model::{
     GroupId,
-    network::{PrivateAddress, PrivatePlace},
+    network::{Pools, PrivateAddress, PrivatePlace},
     spec::Port,
 };
 use wharf_shim::{paths::Layout, userns::Namespaces};
@@ -38,9 +37,9 @@ use namespaces::{Prepared, Preparer};
 pub struct NetworkConfig {
     /// How things are named.
     pub layout: Layout,
-    /// Group addresses; the first is the gateway's.
-    pub pool: Ipv4Net,
-    /// The link of a LAN that the pool is a part of: this host answers there for its groups.
+    /// Where group addresses come from.
+    pub pools: Pools,
+    /// The link of a LAN that the public pool is a part of: this host answers there for its groups.
     pub uplink: Option<String>,
     /// How many namespaces are kept ready.
     pub prepared: usize,
@@ -51,7 +50,7 @@ pub struct NetworkConfig {
 impl NetworkConfig {
     /// The address that groups see as their gateway and the host's connections come from.
     pub fn gateway(&self) -> Ipv4Addr {
-        gateway(self.pool)
+        self.pools.gateway()
     }
 
     /// What packets within a virtual network carry, and the number of its routing table: this
@@ -61,11 +60,6 @@ impl NetworkConfig {
         let instance = self.layout.instance.as_str().as_bytes().iter().fold(0x811c_9dc5, fold);
         (instance & MARK_MASK).max(!MARK_MASK + 1) | u32::from(network)
     }
-}
-
-/// The address of a pool that is this host's.
-pub fn gateway(pool: Ipv4Net) -> Ipv4Addr {
-    Ipv4Addr::from(u32::from(pool.network()) + 1)
 }
 
 /// The bits of a mark that say which installation it belongs to.
@@ -153,10 +147,10 @@ struct Inner {
 impl Network {
     /// Prepares the host. What an earlier daemon of this installation left for groups that run is
     /// kept as it is.
-    pub async fn start(mut config: NetworkConfig) -> Result<Self, NetworkError> {
-        config.pool = config.pool.trunc();
-        if config.pool.prefix_len() > 29 {
-            return Err(NetworkError::TooSmall { pool: config.pool });
+    pub async fn start(config: NetworkConfig) -> Result<Self, NetworkError> {
+        let home = config.pools.home();
+        if home.prefix_len() > 29 {
+            return Err(NetworkError::TooSmall { pool: home });
         }
         let links = Links::open(&config)?;
         links.check_overlap().await?;
@@ -186,7 +180,7 @@ impl Network {
     /// Begins to answer for the names of groups, and to resolve names for them.
     pub async fn serve_names(&self, names: dns::Names) -> Result<(), NetworkError> {
         let address = self.gateway();
-        dns::start(names, self.inner.config.pool, address)
+        dns::start(names, self.inner.config.pools, address)
             .await
             .map_err(|source| NetworkError::Dns { address, source })
     }

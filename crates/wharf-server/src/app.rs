@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ipnet::Ipv4Net;
 use wharf_arm::{ApiVersion, container_group::RenderContext};
 use wharf_image::ImageStore;
 use wharf_model::{
@@ -13,6 +12,7 @@ use wharf_model::{
     clock::Clock,
     error::chain,
     group::Group,
+    network::Pools,
     security::Policy,
 };
 use wharf_runtime::embedded::Embedded;
@@ -44,7 +44,7 @@ pub(crate) struct Settings {
     pub(crate) tenant: String,
     pub(crate) location: String,
     /// Where addresses of groups outside of virtual networks come from.
-    pub(crate) pool: Ipv4Net,
+    pub(crate) pools: Pools,
     /// How clients on this host reach the API.
     pub(crate) address: String,
     /// How groups reach it.

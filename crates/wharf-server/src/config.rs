@@ -6,7 +6,10 @@ use camino::Utf8PathBuf;
 use clap::Parser;
 use ipnet::Ipv4Net;
 use serde::Deserialize;
-use wharf_model::security::{Policy, capability};
+use wharf_model::{
+    network::Pools,
+    security::{Policy, capability},
+};
 
 /// Run the daemon
 ///
@@ -27,10 +30,14 @@ pub struct ServeArgs {
     /// Read settings from this TOML file
     #[arg(long, env = "WHARF_CONFIG", value_name = "FILE")]
     config: Option<Utf8PathBuf>,
-    /// Give container groups addresses from this range [default: 10.203.0.0/16]
+    /// Give container groups public addresses from this range [default: 10.203.0.0/16]
     #[arg(long, env = "WHARF_ADDRESS_POOL", value_name = "CIDR")]
     address_pool: Option<Ipv4Net>,
-    /// Answer for the addresses of groups on this link, of whose network the pool is a part
+    /// Give groups without a public address theirs from this range, and this host its own
+    /// [default: that of public addresses]
+    #[arg(long, env = "WHARF_PRIVATE_POOL", value_name = "CIDR")]
+    private_pool: Option<Ipv4Net>,
+    /// Answer for the public addresses of groups on this link, of whose network they are a part
     #[arg(long, env = "WHARF_UPLINK", value_name = "LINK")]
     uplink: Option<String>,
     /// Offer this region by default [default: local]
@@ -102,6 +109,7 @@ struct File {
     run_dir: Option<Utf8PathBuf>,
     listen: Option<SocketAddr>,
     address_pool: Option<Ipv4Net>,
+    private_pool: Option<Ipv4Net>,
     uplink: Option<String>,
     location: Option<String>,
     dns_suffix: Option<String>,
@@ -135,7 +143,7 @@ pub(crate) struct Config {
     pub(crate) data_dir: Utf8PathBuf,
     pub(crate) run_dir: Utf8PathBuf,
     pub(crate) listen: SocketAddr,
-    pub(crate) address_pool: Ipv4Net,
+    pub(crate) pools: Pools,
     pub(crate) uplink: Option<String>,
     pub(crate) location: String,
     pub(crate) dns_suffix: String,
@@ -170,6 +178,14 @@ pub(crate) enum ConfigError {
         /// Which setting.
         name: &'static str,
     },
+    /// Ranges that are not apart.
+    #[error("private_pool {private} overlaps address_pool {public}; they must be apart")]
+    Pools {
+        /// For public addresses.
+        public: Ipv4Net,
+        /// For the others.
+        private: Ipv4Net,
+    },
     /// A capability that does not exist.
     #[error("allow_capability: there is no capability \"{0}\"")]
     Capability(String),
@@ -202,6 +218,10 @@ impl Config {
             core_quota: args.core_quota.or(file.core_quota),
         };
         check_factors(capacity)?;
+        let public = args.address_pool.or(file.address_pool).unwrap_or_else(default_pool);
+        let private = args.private_pool.or(file.private_pool).map(|pool| pool.trunc());
+        let pools = Pools { public: public.trunc(), private };
+        check_pools(&pools)?;
         let allowed = [args.allow_capability, file.allow_capability.unwrap_or_default()].concat();
         let is_known =
             |name: &String| name.eq_ignore_ascii_case("ALL") || capability(name).is_some();
@@ -219,7 +239,7 @@ impl Config {
                 .listen
                 .or(file.listen)
                 .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8443))),
-            address_pool: args.address_pool.or(file.address_pool).unwrap_or_else(default_pool),
+            pools,
             uplink: args.uplink.or(file.uplink),
             location: args.location.or(file.location).unwrap_or_else(|| "local".to_owned()),
             dns_suffix: args
@@ -260,6 +280,16 @@ fn check_factors(capacity: CapacityConfig) -> Result<(), ConfigError> {
         }
     }
     Ok(())
+}
+
+fn check_pools(pools: &Pools) -> Result<(), ConfigError> {
+    let public = pools.public;
+    match pools.private {
+        Some(private) if public.contains(&private) || private.contains(&public) => {
+            Err(ConfigError::Pools { public, private })
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn default_pool() -> Ipv4Net {

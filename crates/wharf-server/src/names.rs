@@ -18,14 +18,13 @@ pub(crate) fn suffix(given: &str) -> String {
 
 /// What the name server answers from.
 pub(crate) fn names(store: Store, config: &Config) -> Names {
-    let (pool, gateway) =
-        (config.address_pool, wharf_runtime::network::gateway(config.address_pool));
+    let (pools, gateway) = (config.pools, config.pools.gateway());
     let lookup = move |asker, name: &str| {
         let failed = |error| chain(&error);
         let IpAddr::V4(asker) = asker else { return Ok(Found::Nothing) };
         if name == MANAGEMENT {
             // It leads nobody else anywhere.
-            let is_group = pool.contains(&asker) && asker != gateway;
+            let is_group = pools.contains(asker) && asker != gateway;
             return Ok(if is_group { Found::Address(gateway) } else { Found::Nothing });
         }
         if let Some(neighbour) = name.strip_suffix(&format!(".{NEIGHBOURS}")) {

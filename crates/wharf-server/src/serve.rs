@@ -174,7 +174,7 @@ async fn run(config: Config) -> Result<(), ServeError> {
     }));
     let backend = Embedded::start(EmbeddedConfig {
         layout,
-        pool: config.address_pool,
+        pools: config.pools,
         uplink: config.uplink.clone(),
         prepared_networks: 8,
         user_namespaces: config.user_namespaces,
@@ -260,7 +260,7 @@ async fn listen(
     let unix = UnixListener::bind(&socket).map_err(failed)?;
     let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
     fs_err::set_permissions(&socket, private).map_err(failed)?;
-    Ok(Listeners { tcp, groups, pool: config.address_pool, tls, unix })
+    Ok(Listeners { tcp, groups, pools: config.pools, tls, unix })
 }
 
 /// Directories, and the lock that keeps a second daemon out.
@@ -289,7 +289,7 @@ fn open_store(config: &Config) -> Result<Store, ServeError> {
     Ok(Store::open(StoreConfig {
         path: config.data_dir.join("state.db"),
         key: SealKey::load_or_create(&config.data_dir.join("state.key"))?,
-        pool: config.address_pool,
+        pools: config.pools,
         capacity: host::capacity(config.capacity),
         boot_id: boot_id.trim().to_owned(),
     })?)
@@ -328,7 +328,7 @@ fn settings(
         subscription: Name::new(store.meta("subscription", new_id)?),
         tenant: store.meta("tenant", new_id)?,
         location: wharf_arm::location::normalise(&config.location),
-        pool: config.address_pool,
+        pools: config.pools,
         address: format!("https://{address}"),
         management: format!("https://{management}"),
         certificate_authority,

@@ -3,18 +3,15 @@
 
 use std::net::Ipv4Addr;
 
-use ipnet::Ipv4Net;
 use rusqlite::{OptionalExtension as _, Transaction, params};
-use wharf_model::{Error, ErrorKind, GroupId, group::Group};
+use wharf_model::{Error, ErrorKind, GroupId, group::Group, network::Pools, spec::GroupSpec};
 
 use crate::{AcceptError, Store, StoreError, error::sql};
 
 impl Store {
     /// How many groups can have an address.
     pub fn address_count(&self) -> u64 {
-        // Neither the network nor the gateway nor the broadcast is for groups.
-        let pool = self.inner.config.pool;
-        u64::from(u32::from(pool.broadcast()) - u32::from(pool.network())).saturating_sub(2)
+        self.inner.config.pools.count()
     }
 
     /// The address of the group with that DNS name (without the installation's suffix).
@@ -58,25 +55,86 @@ impl Store {
     }
 }
 
-/// The group's address; the next free one after the latest given when it has none. Going round
-/// keeps a freed address unused as long as possible.
+/// The group's address; the one that it asks for, or the next free one after the latest given, when
+/// it has none. Going round keeps a freed address unused as long as possible.
 pub(crate) fn allocate(
     tx: &Transaction<'_>,
-    pool: Ipv4Net,
+    pools: &Pools,
     id: &GroupId,
+    spec: &GroupSpec,
 ) -> Result<Ipv4Addr, AcceptError> {
     let failed = sql("allocate an address");
+    let is_public = spec.subnet.is_none() && spec.ip_address.is_some();
     if let Some(known) = find(tx, id).map_err(&failed)? {
+        check_kind(pools, is_public, known)?;
         return Ok(known);
     }
-    // The first address is the network, the second the gateway, the last the broadcast.
-    let (first, last) = (u32::from(pool.network()) + 2, u32::from(pool.broadcast()) - 1);
+    let wanted = spec.ip_address.as_ref().and_then(|own| own.address).filter(|_| is_public);
+    let address = match wanted {
+        Some(wanted) => free_one(tx, pools, wanted)?,
+        None => next_free(tx, pools, is_public)?,
+    };
+    let insert = "INSERT INTO addresses (address, group_id) VALUES (?, ?)";
+    tx.execute(insert, params![u32::from(address), id.as_str()]).map_err(&failed)?;
+    Ok(address)
+}
+
+/// A group that gets a public address after all cannot keep one of the other pool.
+fn check_kind(pools: &Pools, is_public: bool, known: Ipv4Addr) -> Result<(), AcceptError> {
+    let is_private = pools.private.is_some_and(|private| private.contains(&known));
+    if !is_public || !is_private {
+        return Ok(());
+    }
+    let message = format!(
+        "The container group has the private address {known} and cannot get a public one. Delete it \
+         first and then create a new one."
+    );
+    Err(refused("InvalidContainerGroupUpdate", message, "properties.ipAddress"))
+}
+
+fn free_one(
+    tx: &Transaction<'_>,
+    pools: &Pools,
+    wanted: Ipv4Addr,
+) -> Result<Ipv4Addr, AcceptError> {
+    let target = "properties.ipAddress.ip";
+    let (pool, (first, last)) = (pools.public, pools.usable(true));
+    if !(first..=last).contains(&wanted) {
+        let message = format!(
+            "The IP address {wanted} is not one that container groups can have: those are {first} to \
+             {last} of the pool {pool}. Leave 'ip' out to get any free one."
+        );
+        return Err(refused("PublicIPAddressNotInPool", message, target));
+    }
+    let text = "SELECT 1 FROM addresses WHERE address = ?";
+    let taken = tx.query_row(text, [u32::from(wanted)], |_| Ok(())).optional();
+    if taken.map_err(sql("look up an address"))?.is_none() {
+        return Ok(wanted);
+    }
+    let message = format!(
+        "The IP address {wanted} is in use by another container group. Leave 'ip' out to get any free \
+         one."
+    );
+    Err(refused("PublicIPAddressInUse", message, target))
+}
+
+fn next_free(
+    tx: &Transaction<'_>,
+    pools: &Pools,
+    is_public: bool,
+) -> Result<Ipv4Addr, AcceptError> {
+    let failed = sql("allocate an address");
+    let (pool, (first, last)) = (pools.range(is_public), pools.usable(is_public));
+    let (first, last) = (u32::from(first), u32::from(last));
+    let is_own = is_public && pools.private.is_some();
+    let key = if is_own { "latest_public_address" } else { "latest_address" };
     let latest: Option<String> = tx
-        .query_row("SELECT value FROM meta WHERE key = 'latest_address'", [], |row| row.get(0))
+        .query_row("SELECT value FROM meta WHERE key = ?", [key], |row| row.get(0))
         .optional()
         .map_err(&failed)?;
-    let latest = latest.and_then(|text| text.parse().ok()).unwrap_or(first - 1);
-    let free = free_after(tx, latest.max(first - 1), last)
+    let latest: Option<u32> = latest.and_then(|text| text.parse().ok());
+    let latest = latest.filter(|latest| (first..=last).contains(latest)).unwrap_or(first - 1);
+    let free = free_after(tx, latest, last)
         .and_then(|free| free.map_or_else(|| free_after(tx, first - 1, last), |f| Ok(Some(f))))
         .map_err(&failed)?;
     let Some(address) = free else {
@@ -86,12 +144,14 @@ pub(crate) fn allocate(
             format!("All addresses of the pool {pool} are in use by container groups."),
         )));
     };
-    let insert = "INSERT INTO addresses (address, group_id) VALUES (?, ?)";
-    tx.execute(insert, params![address, id.as_str()]).map_err(&failed)?;
-    let remember = "INSERT INTO meta (key, value) VALUES ('latest_address', ?1)
-                    ON CONFLICT (key) DO UPDATE SET value = ?1";
-    tx.execute(remember, [address.to_string()]).map_err(&failed)?;
+    let remember = "INSERT INTO meta (key, value) VALUES (?1, ?2)
+                    ON CONFLICT (key) DO UPDATE SET value = ?2";
+    tx.execute(remember, [key, &address.to_string()]).map_err(&failed)?;
     Ok(Ipv4Addr::from(address))
+}
+
+fn refused(code: &'static str, message: String, target: &'static str) -> AcceptError {
+    AcceptError::Refused(Error::invalid(code, message, target))
 }
 
 fn find(tx: &Transaction<'_>, id: &GroupId) -> Result<Option<Ipv4Addr>, rusqlite::Error> {

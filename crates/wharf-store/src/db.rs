@@ -3,9 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use camino::Utf8PathBuf;
-use ipnet::Ipv4Net;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
-use wharf_model::{InstanceId, capacity::Capacity};
+use wharf_model::{InstanceId, capacity::Capacity, network::Pools};
 
 use crate::{SealKey, StoreError, error::sql};
 
@@ -27,7 +26,7 @@ pub struct StoreConfig {
     /// What seals specifications.
     pub key: SealKey,
     /// Where group addresses come from.
-    pub pool: Ipv4Net,
+    pub pools: Pools,
     /// What groups may reserve together.
     pub capacity: Capacity,
     /// The present boot of the host (`/proc/sys/kernel/random/boot_id`).

@@ -303,8 +303,8 @@ pub(crate) fn write(
 ) -> Result<Operation, AcceptError> {
     let generation = current.map_or_else(Generation::default, |group| group.generation).next();
     if next.power != Power::Deleted {
-        addresses::allocate(tx, config.pool, id)?;
-        private_addresses::allocate(tx, &config.key, id, next.spec.subnet.as_ref())?;
+        addresses::allocate(tx, &config.pools, id, &next.spec)?;
+        private_addresses::allocate(tx, &config.key, id, &next.spec)?;
     }
     dns_names::assign(tx, id, next)?;
     if next.power == Power::Running {

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use wharf_model::{
     Error, ErrorKind, GroupId, ResourceKey,
     network::{Direction, PrivateAddress, Subnet, SubnetKey, VirtualNetwork},
+    spec::GroupSpec,
 };
 
 use crate::{
@@ -64,10 +65,10 @@ pub(crate) fn allocate(
     tx: &Transaction<'_>,
     seal: &SealKey,
     id: &GroupId,
-    wanted: Option<&SubnetKey>,
+    spec: &GroupSpec,
 ) -> Result<(), AcceptError> {
     let failed = sql("allocate an address of a subnet");
-    let Some(wanted) = wanted else { return Ok(remove(tx, id)?) };
+    let Some(wanted) = &spec.subnet else { return Ok(remove(tx, id)?) };
     let present: Option<(u16, String)> = tx
         .prepare_cached("SELECT network, subnet FROM private_addresses WHERE group_id = ?")
         .and_then(|mut select| {
@@ -87,9 +88,14 @@ pub(crate) fn allocate(
         Some(number) => number,
         None => new_number(tx, &wanted.network)?,
     };
-    let (first, last) = subnet.usable();
-    let free = free_in(tx, number, u32::from(first), u32::from(last)).map_err(&failed)?;
-    let address = free.ok_or_else(|| AcceptError::Refused(full(&subnet)))?;
+    let asked = spec.ip_address.as_ref().and_then(|own| own.address);
+    let address = if let Some(address) = asked {
+        free_one(tx, number, &subnet, address)?
+    } else {
+        let (first, last) = subnet.usable();
+        let free = free_in(tx, number, u32::from(first), u32::from(last)).map_err(&failed)?;
+        free.ok_or_else(|| AcceptError::Refused(full(&subnet)))?
+    };
     tx.prepare_cached("INSERT INTO private_addresses VALUES (?, ?, ?, ?)")
         .and_then(|mut insert| {
             insert.execute(params![id.as_str(), number, wanted.name.folded(), address])
@@ -186,6 +192,39 @@ fn new_number(tx: &Transaction<'_>, key: &ResourceKey) -> Result<u16, AcceptErro
     )
     .map_err(&failed)?;
     Ok(number)
+}
+
+/// The address that is asked for, if it is free.
+fn free_one(
+    tx: &Transaction<'_>,
+    network: u16,
+    subnet: &Subnet,
+    wanted: Ipv4Addr,
+) -> Result<u32, AcceptError> {
+    let refused = |code, message: String| {
+        Err(AcceptError::Refused(Error::invalid(code, message, "properties.ipAddress.ip")))
+    };
+    let (range, (first, last)) = (subnet.range, subnet.usable());
+    if !range.contains(&wanted) {
+        let message = format!(
+            "Static IP address {wanted} does not belong to the range of subnet prefix {range}."
+        );
+        return refused("PrivateIPAddressNotInSubnet", message);
+    }
+    if !(first..=last).contains(&wanted) {
+        let message = format!(
+            "Private static IP address {wanted} falls within reserved IP range of subnet prefix \
+             {range}."
+        );
+        return refused("PrivateIPAddressInReservedRange", message);
+    }
+    let text = "SELECT 1 FROM private_addresses WHERE network = ? AND address = ?";
+    let taken = tx.query_row(text, params![network, u32::from(wanted)], |_| Ok(())).optional();
+    if taken.map_err(sql("look up an address of a subnet"))?.is_none() {
+        return Ok(wanted.into());
+    }
+    let message = format!("The private IP address {wanted} is in use by another container group.");
+    refused("PrivateIPAddressIsAllocated", message)
 }
 
 /// The first address of a range that no group has.

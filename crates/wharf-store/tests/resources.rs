@@ -22,10 +22,10 @@ impl Fixture {
         let dir = tempfile::tempdir().unwrap();
         let path = Utf8Path::from_path(dir.path()).unwrap();
         let key = SealKey::load_or_create(&path.join("key")).unwrap();
-        let pool = "10.9.0.0/29".parse().unwrap();
+        let pools = "10.9.0.0/29".parse::<ipnet::Ipv4Net>().unwrap().into();
         let (path, boot_id) = (path.join("state.db"), String::new());
         let capacity = wharf_model::capacity::Capacity::UNLIMITED;
-        let config = StoreConfig { path, key, pool, capacity, boot_id };
+        let config = StoreConfig { path, key, pools, capacity, boot_id };
         let store = Store::open(config).unwrap();
         store.put_resource_group(second(1), &home(), "local", "{}").unwrap();
         Self { dir, store }

@@ -35,7 +35,8 @@ fn open(dir: &Utf8Path, boot: &str, pool: &str) -> Store {
 fn open_with(dir: &Utf8Path, boot: &str, pool: &str, capacity: Capacity) -> Store {
     let key = SealKey::load_or_create(&dir.join("key")).unwrap();
     let (path, boot_id) = (dir.join("state.db"), boot.to_owned());
-    Store::open(StoreConfig { path, key, pool: pool.parse().unwrap(), capacity, boot_id }).unwrap()
+    let pools = pool.parse::<ipnet::Ipv4Net>().unwrap().into();
+    Store::open(StoreConfig { path, key, pools, capacity, boot_id }).unwrap()
 }
 
 impl Fixture {
@@ -303,9 +304,9 @@ fn a_database_of_a_newer_program_is_refused() {
     let raw = rusqlite::Connection::open(&file).unwrap();
     raw.pragma_update(None, "user_version", 99).unwrap();
     let key = SealKey::load_or_create(&path(&fixture.dir).join("key")).unwrap();
-    let pool = "10.9.0.0/29".parse().unwrap();
+    let pools = "10.9.0.0/29".parse::<ipnet::Ipv4Net>().unwrap().into();
     let capacity = Capacity::UNLIMITED;
-    let config = StoreConfig { path: file, key, pool, capacity, boot_id: String::new() };
+    let config = StoreConfig { path: file, key, pools, capacity, boot_id: String::new() };
     let error = Store::open(config).unwrap_err();
     assert!(error.to_string().contains("version 99"), "{error}");
 }
@@ -381,6 +382,7 @@ fn a_dns_name_has_one_group_until_that_is_deleted() {
     let label = |hash: Option<&str>| {
         let address = IpAddressSpec {
             kind: IpAddressKind::Public,
+            address: None,
             ports: vec![],
             dns_name_label: Some("hello".to_owned()),
             dns_label_scope: DnsLabelScope::default(),

@@ -7,7 +7,7 @@ use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{SecurityRule, default_rules};
+use super::{Pools, SecurityRule, default_rules};
 use crate::{Error, GroupKey, Name, ResourceKey};
 
 /// Azure keeps the network's address, the gateway's and two for its own name servers.
@@ -122,12 +122,12 @@ impl VirtualNetwork {
     }
 
     /// Whether it can be as it is: its parts are inside and apart, and nothing of it is an address
-    /// that means something else here, such as the `pool` of groups outside of virtual networks.
-    pub fn check(&self, name: &Name, pool: Ipv4Net) -> Result<(), Error> {
+    /// that means something else here, such as what groups outside of virtual networks have.
+    pub fn check(&self, name: &Name, pools: &Pools) -> Result<(), Error> {
         let target = "properties.addressSpace.addressPrefixes";
         let overlap = |a: &Ipv4Net, b: &Ipv4Net| a.contains(b) || b.contains(a);
         let forbidden = FORBIDDEN.iter().filter_map(|text| text.parse::<Ipv4Net>().ok());
-        for taken in forbidden.chain([pool]) {
+        for taken in forbidden.chain(pools.ranges()) {
             if let Some(range) = self.ranges.iter().find(|range| overlap(range, &taken)) {
                 let message = format!(
                     "The address prefix {range} of virtual network '{name}' overlaps {taken}, which \
@@ -305,8 +305,8 @@ mod tests {
     }
 
     fn code(network: &VirtualNetwork) -> &'static str {
-        let pool = "10.203.0.0/16".parse().unwrap();
-        network.check(&"v".into(), pool).map_or_else(|error| error.code, |()| "")
+        let pool = "10.203.0.0/16".parse::<Ipv4Net>().unwrap().into();
+        network.check(&"v".into(), &pool).map_or_else(|error| error.code, |()| "")
     }
 
     #[test]

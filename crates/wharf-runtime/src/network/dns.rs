@@ -16,12 +16,12 @@ use std::{
 };
 
 use camino::Utf8PathBuf;
-use ipnet::Ipv4Net;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream, UdpSocket},
     sync::Semaphore,
 };
+use wharf_model::network::Pools;
 
 use answer::Next;
 
@@ -71,17 +71,17 @@ impl fmt::Debug for Names {
 #[derive(Clone, Debug)]
 struct Server {
     names: Names,
-    pool: Ipv4Net,
+    pools: Pools,
     own: Ipv4Addr,
     limit: Arc<Semaphore>,
 }
 
 /// Answers on port 53 of an address until the runtime ends.
-pub(super) async fn start(names: Names, pool: Ipv4Net, own: Ipv4Addr) -> io::Result<()> {
+pub(super) async fn start(names: Names, pools: Pools, own: Ipv4Addr) -> io::Result<()> {
     let at = SocketAddr::from((own, 53));
     let (udp, tcp) = (Arc::new(UdpSocket::bind(at).await?), TcpListener::bind(at).await?);
     let limit = Arc::new(Semaphore::new(QUERIES_MAX));
-    let server = Server { names, pool, own, limit };
+    let server = Server { names, pools, own, limit };
     tokio::spawn(server.clone().serve_udp(udp));
     tokio::spawn(server.serve_tcp(tcp));
     Ok(())
@@ -154,7 +154,7 @@ impl Server {
 
     fn is_ours(&self, peer: IpAddr) -> bool {
         match peer {
-            IpAddr::V4(peer) => self.pool.contains(&peer) || peer.is_loopback(),
+            IpAddr::V4(peer) => self.pools.contains(peer) || peer.is_loopback(),
             IpAddr::V6(_) => false,
         }
     }

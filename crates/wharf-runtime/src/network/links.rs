@@ -77,6 +77,7 @@ impl Links {
                 Some(found.ok_or_else(|| NetworkError::NoUplink { name: name.clone() })?)
             }
         };
+        let pools = self.config.pools;
         let all = RouteMessageBuilder::<Ipv4Addr>::new().build();
         let mut routes = self.handle.route().get(all).execute();
         while let Some(route) = routes.try_next().await.map_err(failed("list routes"))? {
@@ -87,16 +88,17 @@ impl Links {
             });
             let is_ours = link.is_some_and(|index| ours.contains(&index))
                 || (link.is_some() && link == gateway)
-                || (self.config.pool == prefix && is_nowhere(&route));
+                || (pools.ranges().any(|pool| pool == prefix) && is_nowhere(&route));
             let is_default = prefix.prefix_len() == 0;
-            let pool = self.config.pool;
-            // In a LAN the pool is a part of what the LAN's link reaches.
-            let is_lan = link.is_some() && link == uplink && prefix.contains(&pool);
-            if is_lan && prefix != pool {
-                continue;
-            }
-            if !is_default && !is_ours && (pool.contains(&prefix) || prefix.contains(&pool)) {
-                return Err(NetworkError::Overlap { pool, route: prefix.to_string() });
+            for pool in pools.ranges() {
+                // In a LAN the pool is a part of what the LAN's link reaches.
+                let is_lan = link.is_some() && link == uplink && prefix.contains(&pool);
+                if is_lan && prefix != pool && pool == pools.public {
+                    continue;
+                }
+                if !is_default && !is_ours && (pool.contains(&prefix) || prefix.contains(&pool)) {
+                    return Err(NetworkError::Overlap { pool, route: prefix.to_string() });
+                }
             }
         }
         Ok(())
@@ -119,16 +121,22 @@ impl Links {
         let address = self.config.gateway().into();
         let addresses = self.handle.address();
         addresses.add(index, address, 32).replace().execute().await.map_err(about("address"))?;
-        let pool = self.config.pool;
-        match self.handle.route().add(nowhere(pool)).execute().await {
-            Err(error) if code(&error) != EXISTS => Err(failed(format!("route {pool}"))(error)),
-            Ok(()) | Err(_) => Ok(()),
+        for pool in self.config.pools.ranges() {
+            match self.handle.route().add(nowhere(pool)).execute().await {
+                Err(error) if code(&error) != EXISTS => {
+                    return Err(failed(format!("route {pool}"))(error));
+                }
+                Ok(()) | Err(_) => {}
+            }
         }
+        Ok(())
     }
 
     pub(super) async fn remove_gateway(&self) -> Result<(), NetworkError> {
         // Gone already is as good.
-        drop(self.handle.route().del(nowhere(self.config.pool)).execute().await);
+        for pool in self.config.pools.ranges() {
+            drop(self.handle.route().del(nowhere(pool)).execute().await);
+        }
         self.remove(&self.config.layout.gateway_link()).await?;
         Ok(())
     }

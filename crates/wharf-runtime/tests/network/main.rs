@@ -32,7 +32,7 @@ fn config(bits: u64, pool: &str) -> NetworkConfig {
     let layout = Layout { data_dir: "/nowhere".into(), run_dir: "/nowhere".into(), instance };
     NetworkConfig {
         layout,
-        pool: pool.parse().unwrap(),
+        pools: pool.parse::<Ipv4Net>().unwrap().into(),
         uplink: None,
         prepared: 2,
         user_namespaces: true,
@@ -40,7 +40,7 @@ fn config(bits: u64, pool: &str) -> NetworkConfig {
 }
 
 fn address(config: &NetworkConfig, last: u32) -> Ipv4Addr {
-    Ipv4Addr::from(u32::from(config.pool.network()) + last)
+    Ipv4Addr::from(u32::from(config.pools.public.network()) + last)
 }
 
 fn tcp(port: u16) -> BTreeSet<Port> {
@@ -91,7 +91,7 @@ fn leftovers(config: &NetworkConfig) -> String {
     };
     let mark = format!("fwmark {:#x}", config.mark(0) >> 12);
     let needles = [config.layout.veth_prefix(), config.layout.instance.to_string(), mark];
-    let pool = config.pool.network().to_string();
+    let pool = config.pools.public.network().to_string();
     let all = [
         run("ip", &["-o", "link"]),
         run("ip", &["route", "show", "table", "all"]),
@@ -198,10 +198,9 @@ async fn what_an_interrupted_removal_left_does_not_hinder_a_start() {
     let link = ["link", "delete", &config.layout.gateway_link()];
     assert!(Command::new("ip").args(link).status().unwrap().success());
     // Nor does a pool that is written with bits of a host.
-    config.pool = "10.191.6.9/24".parse().unwrap();
+    config.pools = "10.191.6.9/24".parse::<Ipv4Net>().unwrap().into();
     drop(network);
     let again = Network::start(config.clone()).await.unwrap();
-    config.pool = config.pool.trunc();
     assert!(again.inventory().await.unwrap().has_gateway);
     drop(Network::start(config.clone()).await.unwrap());
     again.remove_all().await.unwrap();
@@ -233,7 +232,7 @@ async fn a_pool_that_the_host_uses_is_refused() {
         Err(NetworkError::Overlap { route, .. }) => assert!(route.starts_with("10.191.3.")),
         other => panic!("{other:?}"),
     }
-    second.pool = Ipv4Net::new(Ipv4Addr::new(10, 191, 4, 0), 30).unwrap();
+    second.pools.public = Ipv4Net::new(Ipv4Addr::new(10, 191, 4, 0), 30).unwrap();
     assert!(matches!(Network::start(second).await, Err(NetworkError::TooSmall { .. })));
     network.remove_all().await.unwrap();
     drop(network);

@@ -120,8 +120,8 @@ impl World {
         let links = [format!("la{pid}"), format!("in{pid}")];
         // Nothing for the virtual networks shall ever leave this host.
         run("ip route add unreachable 10.191.220.0/24 metric 4000000");
-        let lan = machine(&links[0], "10.191.208.1", "10.191.208.2", config.pool);
-        let internet = machine(&links[1], "10.191.209.1", "10.191.209.2", config.pool);
+        let lan = machine(&links[0], "10.191.208.1", "10.191.208.2", config.pools.public);
+        let internet = machine(&links[1], "10.191.209.1", "10.191.209.2", config.pools.public);
         let peers = vec![("host", None), ("LAN peer", Some(lan)), ("internet", Some(internet))];
         Self { config, network, links, peers, groups: Vec::new() }
     }

@@ -103,7 +103,7 @@ pub(crate) fn check(
     if let Some(before) = before {
         after.check_uses(before, &around.uses)?;
     }
-    after.check(&key.name, app.settings.pool)?;
+    after.check(&key.name, &app.settings.pools)?;
     for guard in after.subnets.iter().filter_map(|subnet| subnet.security_group.as_ref()) {
         if !around.has(guard)? {
             return Err(network::reference_not_found(guard));

@@ -9,7 +9,6 @@ use hyper_util::{
     server::conn::auto,
     service::TowerToHyperService,
 };
-use ipnet::Ipv4Net;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream, UnixListener},
@@ -17,6 +16,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
+use wharf_model::network::Pools;
 
 use super::router::rewrite;
 use crate::{auth::Peer, deployments::Routes};
@@ -32,7 +32,7 @@ pub(crate) struct Listeners {
     /// Where the firewall leads groups that ask for the API.
     pub(crate) groups: TcpListener,
     /// The addresses that groups can have.
-    pub(crate) pool: Ipv4Net,
+    pub(crate) pools: Pools,
     pub(crate) tls: Arc<rustls::ServerConfig>,
     pub(crate) unix: UnixListener,
 }
@@ -55,7 +55,7 @@ pub(crate) async fn serve(listeners: Listeners, router: Router, stop: Cancellati
             }
             Ok((stream, peer)) = listeners.groups.accept() => {
                 // Not for machines that route their packets to this host.
-                if matches!(peer.ip(), IpAddr::V4(address) if listeners.pool.contains(&address)) {
+                if matches!(peer.ip(), IpAddr::V4(address) if listeners.pools.contains(address)) {
                     let (acceptor, router, stop) = (acceptor.clone(), router.clone(), stop.clone());
                     connections.spawn(remote(stream, acceptor, router, stop));
                 }

@@ -39,7 +39,7 @@ impl Fixture {
         let store = Store::open(StoreConfig {
             path: path.join("state.db"),
             key: SealKey::load_or_create(&path.join("state.key")).unwrap(),
-            pool: "10.0.0.0/24".parse().unwrap(),
+            pools: "10.0.0.0/24".parse::<ipnet::Ipv4Net>().unwrap().into(),
             capacity: Capacity::UNLIMITED,
             boot_id: "b".into(),
         })

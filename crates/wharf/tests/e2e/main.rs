@@ -5,6 +5,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod addresses;
 mod arm;
 mod arm_front;
 mod bad_input;

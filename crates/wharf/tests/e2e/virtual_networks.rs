@@ -363,3 +363,28 @@ fn a_template_makes_a_network_and_a_group_in_it() {
     assert_eq!(names.collect::<Vec<_>>(), ["inside", "guard", "vnet"]);
     crate::arm::clear(&world.wharf, &world.home);
 }
+
+#[test]
+fn an_address_of_the_subnet_can_be_asked_for() {
+    let world = World::new();
+    world.network("net");
+    let put = |name: &str, ip: &str| {
+        let mut body = world.body(script("c", "sleep 1000"), "net/subnets/a", 80);
+        body["properties"]["ipAddress"]["ip"] = json!(ip);
+        let path = world.group_path(name);
+        send(&world.wharf, "PUT", &path, Some(&body.to_string()))
+    };
+    let made = put("one", "192.0.2.77");
+    assert_eq!(made.status, 201, "{}", made.body);
+    world.wait_running("one");
+    let path = world.group_path("one");
+    let ip = get(&world.wharf, &path)["properties"]["ipAddress"]["ip"].clone();
+    assert_eq!(ip, "192.0.2.77");
+    for (ip, code) in [
+        ("192.0.2.77", "PrivateIPAddressIsAllocated"),
+        ("192.0.2.3", "PrivateIPAddressInReservedRange"),
+        ("192.0.2.200", "PrivateIPAddressNotInSubnet"),
+    ] {
+        assert_eq!(put("two", ip).code(), code);
+    }
+}

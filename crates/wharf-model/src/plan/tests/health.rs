@@ -27,6 +27,7 @@ fn probed() -> (Desired, Observed) {
         let (kind, ports) = (IpAddressKind::Public, vec![port]);
         spec.ip_address = Some(IpAddressSpec {
             kind,
+            address: None,
             ports,
             dns_name_label: None,
             dns_label_scope: DnsLabelScope::default(),

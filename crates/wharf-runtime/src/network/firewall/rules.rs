@@ -15,7 +15,9 @@ const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 
 /// All rules but the elements of sets and maps, as one batch that replaces what is there.
 pub(super) fn rules(config: &NetworkConfig) -> String {
-    let (table, pool, gateway) = (config.layout.nft_table(), config.pool, config.gateway());
+    let (table, gateway) = (config.layout.nft_table(), config.gateway());
+    let pools: Vec<String> = config.pools.ranges().map(|range| range.to_string()).collect();
+    let pools = format!("{{ {} }}", pools.join(", "));
     let links = format!("\"{}*\"", config.layout.veth_prefix());
     let (base, mask) = (config.mark(0), super::super::MARK_MASK);
     let of_network = format!("iifname {links} meta mark & {mask:#x} == {base:#x}");
@@ -68,13 +70,13 @@ add map inet {table} outbound {{ type ifname : verdict; }}
         "to_host meta l4proto tcp reject with tcp reset",
         "to_host meta nfproto ipv4 reject with icmpx port-unreachable",
         "to_host drop",
-        &format!("spoofed iifname {links} ip saddr != {pool} meta mark set iifname map @networks"),
+        &format!("spoofed iifname {links} ip saddr != {pools} meta mark set iifname map @networks"),
         &format!("spoofed iifname {links} fib saddr . mark . iif oif missing drop"),
         &format!("forward iifname {links} jump from_group"),
         &format!("forward oifname {links} jump to_group"),
         &format!("input iifname {links} jump to_host"),
         &format!("output oifname {links} jump to_group"),
-        &format!("postrouting ip saddr {pool} oifname != {links} masquerade"),
+        &format!("postrouting ip saddr {pools} oifname != {links} masquerade"),
     ] {
         line(&mut text, &format!("add rule inet {table} {rule}"));
     }
