@@ -1,16 +1,21 @@
 //! Images from files: an OCI layout (directory or archive) or a `docker save` archive, and the
 //! quickstart images that ship inside this program.
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use oci_spec::image::{Arch, Descriptor, ImageIndex, ImageManifest, MediaType, Os};
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 
 use crate::{
-    Image, ImageError, ImageStore, layers, reference,
+    Image, ImageError, ImageStore,
+    access::Access,
+    layers,
+    pull::DOCUMENT_MAX,
+    reference,
     store::{digest_of, parse_config, parse_manifest},
     unpack,
 };
@@ -155,13 +160,19 @@ impl ImageStore {
         if diff_ids.len() != files.len() {
             return Err(ImageError::corrupt(whole, "layers and diff ids differ in number"));
         }
+        let _kept = self.inner.leases.take(diff_ids.clone());
         let (all, temporary) = (self.inner.layers(), self.inner.temporary());
         for (diff_id, file) in diff_ids.iter().zip(files) {
+            if !layers::is_digest(diff_id) {
+                return Err(ImageError::corrupt(whole, "a diff id is no digest"));
+            }
             if !layers::path(&all, diff_id).is_dir() {
-                layers::publish(source.open(file)?, diff_id, &all, &temporary)?;
+                let file = source.open(file)?;
+                let size = file.metadata().map_err(ImageError::file("read", source.path))?.len();
+                layers::publish((file, size), diff_id, &all, &temporary)?;
             }
         }
-        self.publish(&whole, manifest, config_bytes, now)
+        self.publish(&whole, manifest, config_bytes, (Access::everyone(), now))
     }
 
     /// Whether the image ships inside this program.
@@ -176,7 +187,6 @@ impl ImageStore {
         now: Timestamp,
     ) -> Result<Option<Image>, ImageError> {
         let Some(archive) = crate::quickstart::archive(whole) else { return Ok(None) };
-        let _no_pruning = self.inner.pruning.read().await;
         let (store, name) = (self.clone(), whole.to_owned());
         let what = format!("image {whole}");
         let work = move || {
@@ -198,7 +208,7 @@ struct Source<'a> {
 
 impl Source<'_> {
     fn open(&self, name: &str) -> Result<std::fs::File, ImageError> {
-        let open = || -> std::io::Result<std::fs::File> {
+        let open = || -> io::Result<std::fs::File> {
             let dir = fs_err::File::open(self.dir)?;
             let how = OpenHow::new()
                 .flags(OFlag::O_RDONLY | OFlag::O_CLOEXEC)
@@ -211,9 +221,12 @@ impl Source<'_> {
     fn read(&self, name: &str) -> Result<Vec<u8>, ImageError> {
         let mut bytes = Vec::new();
         self.open(name)?
-            .take(8 << 20)
+            .take(DOCUMENT_MAX + 1)
             .read_to_end(&mut bytes)
             .map_err(ImageError::file("read", self.path.join(name)))?;
+        if bytes.len() as u64 > DOCUMENT_MAX {
+            return Err(ImageError::corrupt(self.path.join(name), "it is too large"));
+        }
         Ok(bytes)
     }
 
@@ -249,11 +262,13 @@ impl Source<'_> {
     ) -> Result<(ImageManifest, Vec<u8>), ImageError> {
         let mut entries = Vec::new();
         for file in files {
-            let size = self.open(file)?.metadata().map(|m| m.len()).unwrap_or_default();
+            let mut content = Counting { hasher: Sha256::new(), bytes: 0 };
+            io::copy(&mut self.open(file)?, &mut content)
+                .map_err(ImageError::file("read", self.path.join(file)))?;
             entries.push(serde_json::json!({
                 "mediaType": "application/vnd.oci.image.layer.v1.tar",
-                "digest": digest_of(file.as_bytes()),
-                "size": size,
+                "digest": format!("sha256:{}", layers::hex(&content.hasher.finalize())),
+                "size": content.bytes,
             }));
         }
         let manifest = serde_json::json!({
@@ -268,6 +283,24 @@ impl Source<'_> {
         });
         let bytes = manifest.to_string().into_bytes();
         Ok((parse_manifest(&bytes)?, bytes))
+    }
+}
+
+/// Counts and digests what is written to it.
+struct Counting {
+    hasher: Sha256,
+    bytes: u64,
+}
+
+impl io::Write for Counting {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.hasher.update(buffer);
+        self.bytes += buffer.len() as u64;
+        Ok(buffer.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

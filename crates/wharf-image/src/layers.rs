@@ -40,9 +40,19 @@ pub(crate) fn unpacked<'a>(mut packed: impl Read + 'a) -> io::Result<Box<dyn Rea
     })
 }
 
-/// Unpacks a layer and publishes it under its diff id (`sha256:…` of the plain tar archive).
+/// The largest layer, unpacked (semantics.md §3: an image has 15 GB at most), in bytes.
+pub(crate) const PLAIN_MAX: u64 = 16 << 30;
+/// What any layer may unpack to, however small it is packed, in bytes.
+const PLAIN_FREE: u64 = 1 << 30;
+/// How many times larger than it is packed a larger layer may be.
+const RATIO_MAX: u64 = 256;
+/// What may follow the end of a layer's archive, in bytes.
+const TRAILER_MAX: u64 = 16 << 20;
+
+/// Unpacks a layer of so many bytes and publishes it under its diff id (`sha256:…` of the plain tar
+/// archive).
 pub(crate) fn publish(
-    packed: impl Read,
+    (packed, size): (impl Read, u64),
     diff_id: &str,
     layers: &Utf8Path,
     temporary: &Utf8Path,
@@ -55,18 +65,29 @@ pub(crate) fn publish(
         return Err(ImageError::corrupt(temporary.as_str(), "its name is not UTF-8"));
     };
     let what = || format!("layer {diff_id}");
-    let plain = unpacked(packed).map_err(|source| ImageError::Download { what: what(), source })?;
-    let mut hashing = Hashing { inner: plain, hasher: Sha256::new() };
+    let download = |source| ImageError::Download { what: what(), source };
+    let plain = unpacked(packed).map_err(download)?;
+    let left = PLAIN_FREE.saturating_add(size.saturating_mul(RATIO_MAX)).min(PLAIN_MAX);
+    let mut hashing = Hashing { inner: plain, hasher: Sha256::new(), left };
     unpack::unpack(&mut hashing, &root)?;
     // What follows the end of the archive counts for the digest.
-    io::copy(&mut hashing, &mut io::sink())
-        .map_err(|source| ImageError::Download { what: what(), source })?;
+    let mut rest = hashing.by_ref().take(TRAILER_MAX + 1);
+    if io::copy(&mut rest, &mut io::sink()).map_err(download)? > TRAILER_MAX {
+        return Err(ImageError::corrupt(what(), "too much follows the end of its archive"));
+    }
     let found = format!("sha256:{}", hex(&hashing.hasher.finalize()));
     if found != diff_id {
         return Err(ImageError::corrupt(what(), format!("its content has the digest {found}")));
     }
     make_durable(&root)?;
     rename_into(&root, &path(layers, diff_id))
+}
+
+/// Whether it is a digest as this store names files by.
+pub(crate) fn is_digest(text: &str) -> bool {
+    text.strip_prefix("sha256:").is_some_and(|hex| {
+        hex.len() == 64 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    })
 }
 
 /// Where a layer is, or will be.
@@ -99,11 +120,16 @@ fn rename_into(from: &Utf8Path, to: &Utf8Path) -> Result<(), ImageError> {
 struct Hashing<R> {
     inner: R,
     hasher: Sha256,
+    left: u64,
 }
 
 impl<R: Read> Read for Hashing<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
+        self.left = self
+            .left
+            .checked_sub(count as u64)
+            .ok_or_else(|| io::Error::other("it is too large unpacked"))?;
         self.hasher.update(&buffer[..count]);
         Ok(count)
     }

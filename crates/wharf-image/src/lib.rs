@@ -4,16 +4,22 @@
 //! container starts from an image without any copying. Nothing is published before it is verified
 //! and durable; half-done work lives in one directory that is emptied at start.
 
+mod access;
 mod error;
 mod import;
 mod layers;
+mod lease;
+mod prune;
 mod pull;
 mod quickstart;
 mod reference;
 mod store;
 mod unpack;
 
+pub use access::Audience;
 pub use error::{ErrorKind, ImageError};
+pub use lease::Lease;
+pub use prune::{Pruning, Removed};
 pub use pull::{Credential, Progress};
 pub use reference::registry_of;
-pub use store::{Image, ImageConfig, ImageStore, Removed};
+pub use store::{Image, ImageConfig, ImageStore};

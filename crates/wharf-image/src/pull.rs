@@ -15,9 +15,11 @@ use oci_client::{
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use crate::{
-    Image, ImageError, ImageStore, layers,
+    Audience, Image, ImageError, ImageStore,
+    access::Access,
+    layers,
     reference::{self, is_insecure},
-    store::{digest_of, parse_config, parse_manifest},
+    store::{digest_of, lock, parse_config, parse_manifest},
 };
 
 /// Layers fetched at once: more do not help two cores and one disk.
@@ -25,7 +27,7 @@ const SIDE_BY_SIDE: usize = 2;
 /// How long a check of one image may take in all.
 const CHECK_MAX: Duration = Duration::from_secs(20);
 /// The largest manifest or configuration that is believed, in bytes.
-const DOCUMENT_MAX: i64 = 8 << 20;
+pub(crate) const DOCUMENT_MAX: u64 = 8 << 20;
 const MANIFESTS: &[&str] = &[
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.oci.image.manifest.v1+json",
@@ -69,47 +71,68 @@ struct Conversation {
     auth: RegistryAuth,
     reference: Reference,
     patience: Duration,
+    /// Of the credential that is shown, if any is.
+    fingerprint: Option<String>,
 }
 
 impl ImageStore {
-    /// Whether the image can be had: it is here, or its registry offers it for this platform.
+    /// Whether the image can be had with these credentials: it is here for whoever has them, or its
+    /// registry offers it for this platform.
     pub async fn check(
         &self,
         reference: &str,
         credentials: &[Credential],
     ) -> Result<(), ImageError> {
-        if self.resolve(reference)?.is_some() || Self::is_embedded(reference)? {
+        let parsed = reference::parse(reference)?;
+        let whole = parsed.whole();
+        let conversation = self.converse(parsed, credentials);
+        if self.is_allowed(&whole, &conversation) || Self::is_embedded(reference)? {
             return Ok(());
         }
-        let conversation = self.converse(reference::parse(reference)?, credentials);
         tokio::time::timeout(CHECK_MAX, conversation.manifest())
             .await
-            .map_err(|_| conversation.silent(CHECK_MAX))?
-            .map(drop)
+            .map_err(|_| conversation.silent(CHECK_MAX))??;
+        self.grant(&whole, &Access::shown(conversation.fingerprint))
+    }
+
+    fn is_allowed(&self, whole: &str, conversation: &Conversation) -> bool {
+        let images = lock(&self.inner.images);
+        let found = images.get(whole);
+        found.is_some_and(|image| image.access.allows(conversation.fingerprint.as_deref()))
+    }
+
+    /// Names a set of credentials without telling them: who has the same can share a pull.
+    pub fn fingerprint(&self, reference: &str, credentials: &[Credential]) -> Option<String> {
+        let registry = reference::registry_of(reference)?;
+        let credential = credential_for(&registry, credentials)?;
+        Some(self.inner.fingerprints.of(credential))
     }
 
     /// Fetches the image even if it is here, since a tag may have moved; layers that are here are
-    /// not fetched again. Callers for one reference wait for each other and share the result.
+    /// not fetched again. Callers with one reference and the same credentials wait for each other
+    /// and share the result.
     pub async fn pull(
         &self,
         reference: &str,
-        credentials: &[Credential],
+        (credentials, audience): (&[Credential], Audience),
         now: Timestamp,
         progress: impl Fn(Progress) + Send + Sync,
     ) -> Result<Image, ImageError> {
         let parsed = reference::parse(reference)?;
         let whole = parsed.whole();
-        let _turn = self.turn(&whole).await;
+        let _kept = self.inner.leases.take(vec![whole.clone()]);
+        let conversation = Arc::new(self.converse(parsed, credentials));
+        let fingerprint = conversation.fingerprint.clone();
+        let _turn = self.turn(&format!("{whole} {fingerprint:?}")).await;
         if let Some(image) = self.resolve(reference)?
             && image.stored_at > now
+            && image.access.allows(fingerprint.as_deref())
         {
             return Ok(image);
         }
         if let Some(image) = self.import_embedded(&whole, now).await? {
             return Ok(image);
         }
-        let _no_pruning = self.inner.pruning.read().await;
-        let conversation = Arc::new(self.converse(parsed, credentials));
         let (manifest_bytes, config_bytes) = conversation.documents().await?;
         let manifest = parse_manifest(&manifest_bytes)?;
         let config = parse_config(&config_bytes)?;
@@ -117,6 +140,7 @@ impl ImageStore {
         if diff_ids.len() != manifest.layers().len() {
             return Err(ImageError::corrupt(whole, "layers and diff ids differ in number"));
         }
+        let _layers_kept = self.inner.leases.take(diff_ids.clone());
         let mut done = Progress {
             layers_done: 0,
             layers: diff_ids.len(),
@@ -142,7 +166,11 @@ impl ImageStore {
             done.bytes_done += size;
             progress(done.clone());
         }
-        self.publish(&whole, (&manifest, &manifest_bytes), &config_bytes, now)
+        let access = match audience {
+            Audience::Holders => Access::shown(fingerprint),
+            Audience::Everyone => Access::everyone(),
+        };
+        self.publish(&whole, (&manifest, &manifest_bytes), &config_bytes, (access, now))
     }
 
     async fn ensure_layer(
@@ -152,7 +180,7 @@ impl ImageStore {
         size: u64,
         diff_id: &str,
     ) -> Result<(), ImageError> {
-        if !is_sha256(diff_id) {
+        if !layers::is_digest(diff_id) {
             return Err(ImageError::corrupt("image configuration", "a diff id is no digest"));
         }
         let _turn = self.turn(diff_id).await;
@@ -164,7 +192,7 @@ impl ImageStore {
         let reader = SyncIoBridge::new(StreamReader::new(stream));
         let diff_id = diff_id.to_owned();
         let what = format!("layer {diff_id}");
-        let work = move || layers::publish(reader, &diff_id, &all, &temporary);
+        let work = move || layers::publish((reader, size), &diff_id, &all, &temporary);
         tokio::task::spawn_blocking(work).await.map_err(|_| ImageError::Task { what })?
     }
 
@@ -176,12 +204,11 @@ impl ImageStore {
         } else {
             ClientProtocol::Https
         };
-        let auth = credentials
-            .iter()
-            .find(|known| known.server.eq_ignore_ascii_case(&registry))
-            .map_or(RegistryAuth::Anonymous, |known| {
-                RegistryAuth::Basic(known.username.clone(), known.password.clone())
-            });
+        let credential = credential_for(&registry, credentials);
+        let fingerprint = credential.map(|known| self.inner.fingerprints.of(known));
+        let auth = credential.map_or(RegistryAuth::Anonymous, |known| {
+            RegistryAuth::Basic(known.username.clone(), known.password.clone())
+        });
         // A client of its own for each conversation: clients remember tokens by registry, and one
         // group's credentials must not serve another.
         let client = Client::new(ClientConfig {
@@ -192,7 +219,7 @@ impl ImageStore {
             ..ClientConfig::default()
         });
         let patience = config.connect_timeout + config.read_timeout * 2;
-        Conversation { client, auth, reference, patience }
+        Conversation { client, auth, reference, patience, fingerprint }
     }
 }
 
@@ -244,7 +271,7 @@ impl Conversation {
         let manifest = parse_manifest(&manifest_bytes)?;
         let digest = manifest.config().digest().to_string();
         let size = manifest.config().size();
-        if i64::try_from(size).is_ok_and(|size| size > DOCUMENT_MAX) {
+        if size > DOCUMENT_MAX {
             return Err(ImageError::corrupt("image configuration", "it is too large"));
         }
         let mut config = Vec::new();
@@ -253,7 +280,7 @@ impl Conversation {
             let chunk =
                 chunk.map_err(|source| ImageError::Download { what: digest.clone(), source })?;
             config.extend_from_slice(&chunk);
-            if i64::try_from(config.len()).is_ok_and(|length| length > DOCUMENT_MAX) {
+            if config.len() as u64 > DOCUMENT_MAX {
                 return Err(ImageError::corrupt("image configuration", "it is too large"));
             }
         }
@@ -284,8 +311,8 @@ impl Conversation {
     }
 }
 
-fn is_sha256(digest: &str) -> bool {
-    digest
-        .strip_prefix("sha256:")
-        .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
+/// The credential that is meant for a registry.
+fn credential_for<'a>(registry: &str, credentials: &'a [Credential]) -> Option<&'a Credential> {
+    let wanted = reference::canonical(registry);
+    credentials.iter().find(|known| reference::canonical(&known.server) == wanted)
 }

@@ -16,6 +16,19 @@ pub fn registry_of(reference: &str) -> Option<String> {
     parse(reference).ok().map(|reference| reference.registry().to_owned())
 }
 
+/// A registry's name as names are compared: without protocol, path, usual port and letter case;
+/// all of Docker Hub's names are one.
+pub(crate) fn canonical(server: &str) -> String {
+    let name = server.trim().to_ascii_lowercase();
+    let name = name.split_once("://").map_or(name.as_str(), |(_, rest)| rest);
+    let name = name.split('/').next().unwrap_or_default();
+    match name.strip_suffix(":443").unwrap_or(name) {
+        "index.docker.io" | "registry-1.docker.io" | "registry.hub.docker.com" => "docker.io",
+        name => name,
+    }
+    .to_owned()
+}
+
 /// Whether a registry is spoken to without TLS: loopback, as every container tool has it, or
 /// configured so.
 pub(crate) fn is_insecure(registry: &str, configured: &[String]) -> bool {
@@ -36,6 +49,19 @@ mod tests {
         assert_eq!(parse("user/app:1").unwrap().whole(), "docker.io/user/app:1");
         assert_eq!(registry_of("127.0.0.1:5000/app").as_deref(), Some("127.0.0.1:5000"));
         assert!(parse("app:bad tag").is_err() && parse("").is_err());
+    }
+
+    #[test]
+    fn names_of_registries_are_compared_without_what_does_not_matter() {
+        for name in
+            ["Lab.example", "https://lab.example/", "lab.example:443", "http://lab.example/v2/"]
+        {
+            assert_eq!(canonical(name), "lab.example", "{name}");
+        }
+        for name in ["docker.io", "index.docker.io", "https://index.docker.io/v1/"] {
+            assert_eq!(canonical(name), "docker.io", "{name}");
+        }
+        assert_ne!(canonical("lab.example:5000"), canonical("lab.example"));
     }
 
     #[test]

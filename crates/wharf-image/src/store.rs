@@ -13,7 +13,13 @@ use oci_spec::image::{ImageConfiguration, ImageManifest};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::{ImageError, layers, reference};
+use crate::{
+    ImageError,
+    access::{Access, FingerprintKey},
+    layers,
+    lease::{Lease, Leases},
+    reference,
+};
 
 /// How the store works.
 #[derive(Clone, Debug)]
@@ -49,21 +55,15 @@ pub struct Image {
     pub digest: String,
     /// Its configuration: entry point, environment, user and so on.
     pub config: Arc<ImageConfiguration>,
-    /// Its layers as directories, uppermost first, as overlayfs wants them.
+    /// Its layers as directories, uppermost first, as overlayfs wants them: each once, since a layer
+    /// that comes again further down changes nothing.
     pub layers: Arc<[Utf8PathBuf]>,
     /// Size of its packed layers, in bytes.
     pub packed_bytes: u64,
     /// When it was pulled or imported.
     pub stored_at: Timestamp,
-}
-
-/// What pruning removed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Removed {
-    /// References.
-    pub images: Vec<String>,
-    /// How many layers.
-    pub layers: usize,
+    pub(crate) config_digest: String,
+    pub(crate) access: Arc<Access>,
 }
 
 /// All images of this host. Cheap to clone.
@@ -75,11 +75,13 @@ pub struct ImageStore {
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) config: ImageConfig,
-    images: Mutex<BTreeMap<String, Image>>,
+    pub(crate) images: Mutex<BTreeMap<String, Image>>,
     /// One at a time for each reference and each layer.
     turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
-    /// Layers that are being put to use; not to be pruned.
-    pub(crate) pruning: tokio::sync::RwLock<()>,
+    pub(crate) leases: Arc<Leases>,
+    /// One pruning at a time.
+    pub(crate) pruning: Arc<tokio::sync::Mutex<()>>,
+    pub(crate) fingerprints: FingerprintKey,
 }
 
 /// What the index file says of an image.
@@ -87,16 +89,24 @@ pub(crate) struct Inner {
 struct Entry {
     digest: String,
     stored_at: Timestamp,
+    #[serde(default)]
+    access: Access,
 }
 
 impl ImageStore {
     /// Opens the store, makes it if it is not there, and clears away half-done work.
     pub fn open(config: ImageConfig) -> Result<Self, ImageError> {
+        fs_err::create_dir_all(&config.dir).map_err(ImageError::file("make", &config.dir))?;
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        fs_err::set_permissions(&config.dir, permissions)
+            .map_err(ImageError::file("protect", &config.dir))?;
         let inner = Inner {
+            fingerprints: FingerprintKey::open(&config.dir)?,
             config,
             images: Mutex::default(),
             turns: Mutex::default(),
-            pruning: tokio::sync::RwLock::default(),
+            leases: Arc::default(),
+            pruning: Arc::default(),
         };
         match fs_err::remove_dir_all(inner.temporary()) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -107,9 +117,6 @@ impl ImageStore {
         for dir in [inner.blobs(), inner.layers(), inner.temporary()] {
             fs_err::create_dir_all(&dir).map_err(ImageError::file("make", &dir))?;
         }
-        let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-        fs_err::set_permissions(&inner.config.dir, permissions)
-            .map_err(ImageError::file("protect", &inner.config.dir))?;
         let images = inner.load_index()?;
         *lock(&inner.images) = images;
         Ok(Self { inner: Arc::new(inner) })
@@ -126,25 +133,11 @@ impl ImageStore {
         lock(&self.inner.images).values().cloned().collect()
     }
 
-    /// Removes images that are not in use, and layers that no image has any more. `in_use` holds
-    /// references as users wrote them.
-    pub async fn prune(&self, in_use: &[String]) -> Result<Removed, ImageError> {
-        let _nobody_publishes = self.inner.pruning.write().await;
-        let kept: HashSet<String> =
-            in_use.iter().filter_map(|r| reference::parse(r).ok()).map(|r| r.whole()).collect();
-        let mut removed = Removed::default();
-        {
-            let mut images = lock(&self.inner.images);
-            let gone: Vec<String> =
-                images.keys().filter(|reference| !kept.contains(*reference)).cloned().collect();
-            for reference in gone {
-                images.remove(&reference);
-                removed.images.push(reference);
-            }
-            self.inner.save_index(&images)?;
-        }
-        removed.layers = self.inner.remove_unused()?;
-        Ok(removed)
+    /// Keeps images of these names from being pruned, be they here or not, as long as the lease
+    /// lives.
+    pub fn keep<'a>(&self, references: impl IntoIterator<Item = &'a str>) -> Lease {
+        let parsed = references.into_iter().filter_map(|name| reference::parse(name).ok());
+        self.inner.leases.take(parsed.map(|reference| reference.whole()).collect())
     }
 
     /// Waits for one's turn with a reference or layer.
@@ -162,17 +155,33 @@ impl ImageStore {
         reference: &str,
         (manifest, manifest_bytes): (&ImageManifest, &[u8]),
         config_bytes: &[u8],
-        now: Timestamp,
+        (access, now): (Access, Timestamp),
     ) -> Result<Image, ImageError> {
         let inner = &self.inner;
+        let _kept = inner.leases.take(vec![digest_of(config_bytes), digest_of(manifest_bytes)]);
         inner.write_blob(config_bytes)?;
         let digest = inner.write_blob(manifest_bytes)?;
-        let entry = Entry { digest, stored_at: now };
-        let image = inner.image(reference, &entry, manifest, parse_config(config_bytes)?);
         let mut images = lock(&inner.images);
+        // Another image under the same name is another image: who had the old one has no say.
+        let before = images.get(reference).filter(|before| before.digest == digest);
+        let access = before.map_or_else(|| access.clone(), |old| access.clone().with(&old.access));
+        let entry = Entry { digest, stored_at: now, access };
+        let image = inner.image(reference, &entry, manifest, parse_config(config_bytes)?);
         images.insert(reference.to_owned(), image.clone());
         inner.save_index(&images)?;
         Ok(image)
+    }
+
+    /// Lets more people use an image that is here.
+    pub(crate) fn grant(&self, reference: &str, more: &Access) -> Result<(), ImageError> {
+        let mut images = lock(&self.inner.images);
+        let Some(image) = images.get_mut(reference) else { return Ok(()) };
+        let access = Access::clone(&image.access).with(more);
+        if access == *image.access {
+            return Ok(());
+        }
+        image.access = Arc::new(access);
+        self.inner.save_index(&images)
     }
 }
 
@@ -191,7 +200,7 @@ pub(crate) fn digest_of(bytes: &[u8]) -> String {
 }
 
 impl Inner {
-    fn blobs(&self) -> Utf8PathBuf {
+    pub(crate) fn blobs(&self) -> Utf8PathBuf {
         self.config.dir.join("blobs/sha256")
     }
 
@@ -207,7 +216,7 @@ impl Inner {
         self.config.dir.join("index.json")
     }
 
-    fn blob(&self, digest: &str) -> Utf8PathBuf {
+    pub(crate) fn blob(&self, digest: &str) -> Utf8PathBuf {
         self.blobs().join(digest.trim_start_matches("sha256:"))
     }
 
@@ -249,23 +258,33 @@ impl Inner {
         config: ImageConfiguration,
     ) -> Image {
         let all = self.layers();
-        let diff_ids = config.rootfs().diff_ids();
-        let layers = diff_ids.iter().rev().map(|diff_id| layers::path(&all, diff_id)).collect();
+        let mut seen = HashSet::new();
+        let diff_ids = config.rootfs().diff_ids().iter().rev();
+        let layers = diff_ids
+            .filter(|diff_id| seen.insert(diff_id.as_str()))
+            .map(|diff_id| layers::path(&all, diff_id))
+            .collect();
         Image {
             reference: reference.to_owned(),
             digest: entry.digest.clone(),
             layers,
             packed_bytes: manifest.layers().iter().map(oci_spec::image::Descriptor::size).sum(),
+            config_digest: manifest.config().digest().to_string(),
             config: Arc::new(config),
             stored_at: entry.stored_at,
+            access: Arc::new(entry.access.clone()),
         }
     }
 
-    fn save_index(&self, images: &BTreeMap<String, Image>) -> Result<(), ImageError> {
+    pub(crate) fn save_index(&self, images: &BTreeMap<String, Image>) -> Result<(), ImageError> {
         let entries: BTreeMap<&String, Entry> = images
             .iter()
             .map(|(reference, image)| {
-                let entry = Entry { digest: image.digest.clone(), stored_at: image.stored_at };
+                let entry = Entry {
+                    digest: image.digest.clone(),
+                    stored_at: image.stored_at,
+                    access: Access::clone(&image.access),
+                };
                 (reference, entry)
             })
             .collect();
@@ -274,7 +293,7 @@ impl Inner {
         self.write_durably(&self.index(), &text)
     }
 
-    fn read_blob(&self, digest: &str) -> Result<Vec<u8>, ImageError> {
+    pub(crate) fn read_blob(&self, digest: &str) -> Result<Vec<u8>, ImageError> {
         let path = self.blob(digest);
         let bytes = fs_err::read(&path).map_err(ImageError::file("read", &path))?;
         if digest_of(&bytes) != digest {
@@ -300,32 +319,8 @@ impl Inner {
         };
         write().map_err(ImageError::file("write", path))
     }
-
-    /// Removes layers and blobs that no image refers to; returns how many layers.
-    fn remove_unused(&self) -> Result<usize, ImageError> {
-        let mut used: HashSet<Utf8PathBuf> = HashSet::new();
-        for image in lock(&self.images).values() {
-            used.extend(image.layers.iter().cloned());
-            used.insert(self.blob(&image.digest));
-            let manifest = parse_manifest(&self.read_blob(&image.digest)?)?;
-            used.insert(self.blob(manifest.config().digest().as_ref()));
-        }
-        let mut layers = 0;
-        for dir in [self.layers(), self.blobs()] {
-            let entries = dir.read_dir_utf8().map_err(ImageError::file("list", &dir))?;
-            for entry in entries.flatten().filter(|entry| !used.contains(entry.path())) {
-                let path = entry.path();
-                let is_layer = path.is_dir();
-                layers += usize::from(is_layer);
-                let removed =
-                    if is_layer { fs_err::remove_dir_all(path) } else { fs_err::remove_file(path) };
-                removed.map_err(ImageError::file("remove", path))?;
-            }
-        }
-        Ok(layers)
-    }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

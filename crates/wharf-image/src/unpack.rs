@@ -6,6 +6,7 @@
 //! `layer.md`) become what overlayfs understands: a 0/0 character device, `trusted.overlay.opaque`.
 
 use std::{
+    cell::Cell,
     ffi::OsStr,
     io::{self, Read},
     os::{
@@ -27,10 +28,10 @@ use nix::{
 };
 use tar::{Entry, EntryType};
 
-use crate::ImageError;
+use crate::{ImageError, layers::PLAIN_MAX};
 
-/// Unpacked bytes of one layer (semantics.md §3: an image has 15 GB at most).
-const BYTES_MAX: u64 = 16 << 30;
+/// What the headers of one entry may take, in bytes: long names and attributes are read to memory.
+const HEADERS_MAX: u64 = 4 << 20;
 /// Entries of one layer.
 const ENTRIES_MAX: usize = 4_000_000;
 const WHITEOUT: &[u8] = b".wh.";
@@ -40,18 +41,20 @@ const OPAQUE: &[u8] = b".wh..wh..opq";
 pub(crate) fn unpack(archive: &mut dyn Read, root: &Utf8Path) -> Result<(), ImageError> {
     fs_err::create_dir(root).map_err(ImageError::file("make", root))?;
     let mut unpacker = Unpacker::open(root)?;
-    let mut archive = tar::Archive::new(archive);
+    let left = Cell::new(HEADERS_MAX);
+    let mut archive = tar::Archive::new(Metered { inner: archive, left: &left });
     let unreadable = |source: io::Error| match source.raw_os_error() {
         None => ImageError::corrupt("layer archive", source.to_string()),
         Some(_) => ImageError::file("unpack into", root)(source),
     };
-    let mut bytes = 0_u64;
-    for (count, entry) in archive.entries().map_err(unreadable)?.enumerate() {
+    let (mut bytes, mut count) = (0_u64, 0_usize);
+    for entry in archive.entries().map_err(unreadable)? {
         let mut entry = entry.map_err(unreadable)?;
-        bytes = bytes.saturating_add(entry.size());
-        if count >= ENTRIES_MAX || bytes > BYTES_MAX {
+        (bytes, count) = (bytes.saturating_add(entry.size()), count + 1);
+        if count > ENTRIES_MAX || bytes > PLAIN_MAX {
             return Err(ImageError::corrupt("layer archive", "it is too large"));
         }
+        left.set(PLAIN_MAX);
         let path = entry.path_bytes().into_owned();
         unpacker.entry(&mut entry, Path::new(OsStr::from_bytes(&path))).map_err(|source| {
             match source.raw_os_error() {
@@ -66,8 +69,25 @@ pub(crate) fn unpack(archive: &mut dyn Read, root: &Utf8Path) -> Result<(), Imag
                 },
             }
         })?;
+        // What is left of this entry is skipped on the way to the next.
+        left.set(HEADERS_MAX.saturating_add(entry.size()));
     }
     unpacker.finish().map_err(ImageError::file("unpack into", root))
+}
+
+/// Fails when more is read than is allowed at present.
+struct Metered<'a> {
+    inner: &'a mut dyn Read,
+    left: &'a Cell<u64>,
+}
+
+impl Read for Metered<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        let left = self.left.get().checked_sub(count as u64);
+        self.left.set(left.ok_or_else(|| io::Error::other("a header is too large"))?);
+        Ok(count)
+    }
 }
 
 struct Unpacker {

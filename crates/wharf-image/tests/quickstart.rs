@@ -4,7 +4,7 @@
 
 use camino::Utf8Path;
 use jiff::Timestamp;
-use wharf_image::{ImageConfig, ImageStore};
+use wharf_image::{Audience, ImageConfig, ImageStore};
 
 fn open(dir: &tempfile::TempDir) -> ImageStore {
     let dir = Utf8Path::from_path(dir.path()).unwrap().join("images");
@@ -21,7 +21,7 @@ async fn quickstart_images_are_had_without_a_network_and_survive_reopening() {
         store.check(&reference, &[]).await.unwrap();
         assert!(store.resolve(&reference).unwrap().is_none());
         let now = Timestamp::UNIX_EPOCH;
-        let image = store.pull(&reference, &[], now, |_| {}).await.unwrap();
+        let image = store.pull(&reference, (&[], Audience::Holders), now, |_| {}).await.unwrap();
         assert!(image.layers[0].join("usr/local/bin").join(name).is_file());
         assert!(image.layers[1].join("bin/busybox").is_file());
     }
@@ -29,8 +29,12 @@ async fn quickstart_images_are_had_without_a_network_and_survive_reopening() {
     assert_eq!(again.list().len(), 3);
     assert!(again.resolve("mcr.microsoft.com/azuredocs/aci-wordcount:latest").unwrap().is_some());
     // The three share one layer.
-    let removed =
-        again.prune(&["mcr.microsoft.com/azuredocs/aci-helloworld".into()]).await.unwrap();
+    let removed = again
+        .begin_pruning()
+        .await
+        .remove(&["mcr.microsoft.com/azuredocs/aci-helloworld".into()])
+        .await
+        .unwrap();
     assert_eq!((removed.images.len(), removed.layers), (2, 2));
     assert!(again.list()[0].layers.iter().all(|layer| layer.is_dir()));
 }

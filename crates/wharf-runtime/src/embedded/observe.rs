@@ -116,7 +116,11 @@ impl Embedded {
                 .resolve(image)
                 .map_err(|source| failed(format!("look for image {image}"), source))?
                 .is_some();
-            let observed = if is_present { ImageObs::Present } else { self.pulls.observe(image) };
+            let observed = if is_present {
+                ImageObs::Present
+            } else {
+                self.pulls.observe(&desired.spec, image)
+            };
             seen.insert(image.clone(), observed);
         }
         Ok(seen)

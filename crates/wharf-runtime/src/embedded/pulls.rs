@@ -12,7 +12,7 @@ use std::{
 
 use jiff::Timestamp;
 use tokio_util::task::TaskTracker;
-use wharf_image::{Credential, ImageStore};
+use wharf_image::{Audience, Credential, ImageStore};
 use wharf_model::{
     ContainerName, GroupId,
     clock::Clock,
@@ -41,9 +41,13 @@ pub(super) struct Pulls {
     state: Arc<Mutex<State>>,
 }
 
+/// What is pulled, and the fingerprint of the credential for it: one group's wrong password must not
+/// fail another's pull.
+type Key = (String, Option<String>);
+
 #[derive(Debug, Default)]
 struct State {
-    pulls: HashMap<String, Pull>,
+    pulls: HashMap<Key, Pull>,
     outbox: HashMap<GroupId, Outbox>,
 }
 
@@ -61,8 +65,8 @@ impl Pulls {
     }
 
     /// How an image that is not in the store stands.
-    pub(super) fn observe(&self, image: &str) -> ImageObs {
-        match self.lock().pulls.get(image) {
+    pub(super) fn observe(&self, spec: &GroupSpec, image: &str) -> ImageObs {
+        match self.lock().pulls.get(&self.key(spec, image)) {
             None => ImageObs::Absent,
             Some(Pull { failure: None, .. }) => ImageObs::Pulling,
             Some(Pull { failure: Some((message, retry_at)), .. }) => {
@@ -82,12 +86,18 @@ impl Pulls {
         let mut state = self.lock();
         let message = format!("pulling image \"{image}\"");
         state.tell(id, &containers, now, EventReason::Pulling, &message);
-        let is_new = state.join(id, containers, image);
+        let key = self.key(spec, image);
+        let is_new = state.join(id, containers, &key);
         drop(state);
         if is_new {
             let credentials = credentials(&spec.registry_credentials);
-            self.tasks.spawn(self.clone().run(image.to_owned(), credentials));
+            self.tasks.spawn(self.clone().run(key, credentials));
         }
+    }
+
+    fn key(&self, spec: &GroupSpec, image: &str) -> Key {
+        let credentials = credentials(&spec.registry_credentials);
+        (image.to_owned(), self.images.fingerprint(image, &credentials))
     }
 
     /// Tells that an image needed no pull.
@@ -132,16 +142,18 @@ impl Pulls {
         }
     }
 
-    async fn run(self, image: String, credentials: Vec<Credential>) {
+    async fn run(self, key: Key, credentials: Vec<Credential>) {
         let began = self.clock.now();
-        let result = self.images.pull(&image, &credentials, began, |_| {}).await;
+        let image = key.0.as_str();
+        let asking = (credentials.as_slice(), Audience::Holders);
+        let result = self.images.pull(image, asking, began, |_| {}).await;
         let now = self.clock.now();
         let mut state = self.lock();
-        let Some(pull) = state.pulls.get_mut(&image) else { return };
+        let Some(pull) = state.pulls.get_mut(&key) else { return };
         let waiting = std::mem::take(&mut pull.waiting);
         let (reason, message) = match result {
             Ok(_) => {
-                state.pulls.remove(&image);
+                state.pulls.remove(&key);
                 (EventReason::Pulled, format!("Successfully pulled image \"{image}\""))
             }
             Err(error) => {
@@ -176,9 +188,9 @@ impl Pulls {
 
 impl State {
     /// Returns whether the pull must be begun.
-    fn join(&mut self, id: &GroupId, containers: Vec<ContainerName>, image: &str) -> bool {
-        let is_under_way = self.pulls.get(image).is_some_and(|pull| pull.failure.is_none());
-        let pull = self.pulls.entry(image.to_owned()).or_insert_with(|| Pull {
+    fn join(&mut self, id: &GroupId, containers: Vec<ContainerName>, key: &Key) -> bool {
+        let is_under_way = self.pulls.get(key).is_some_and(|pull| pull.failure.is_none());
+        let pull = self.pulls.entry(key.clone()).or_insert_with(|| Pull {
             tries: 0,
             failure: None,
             waiting: BTreeMap::new(),

@@ -4,7 +4,7 @@ use std::{io::Read as _, net::TcpListener};
 
 use crate::harness::{
     Daemon,
-    registry::{Registry, busybox_layout},
+    registry::{PASSWORD, Registry, USER, busybox_layout},
 };
 
 #[test]
@@ -47,6 +47,36 @@ fn an_image_from_a_registry_runs_and_its_exit_code_and_log_are_told() {
         "true",
     ]);
     wharf.wait_for_state("again", "Succeeded");
+}
+
+#[test]
+fn a_private_image_that_is_here_is_not_there_for_who_cannot_pull_it() {
+    let (wharf, registry) = (Daemon::start(), Registry::private());
+    let image = registry.push_busybox("team/secret");
+    let server = registry.address.clone();
+    let with = |name: &str, password: &str| {
+        let args = ["create", name, "--image", &image, "--registry-login-server", &server];
+        let login = ["--registry-username", USER, "--registry-password", password];
+        let rest = ["--restart-policy", "Never", "--command-line", "true"];
+        [&args[..], &login, &rest].concat().iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let run = |args: &[String]| wharf.run(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    let first = run(&with("first", PASSWORD));
+    assert!(first.status.success(), "{}", crate::harness::text(&first.stderr));
+    wharf.wait_for_state("first", "Succeeded");
+    let (code, error) = wharf.fails(&["create", "second", "--image", &image]);
+    assert!(code == 1 && error.contains("InaccessibleImage"), "{error}");
+    let third = run(&with("third", "wrong"));
+    let error = crate::harness::text(&third.stderr);
+    assert!(!third.status.success() && error.contains("InaccessibleImage"), "{error}");
+    assert!(!wharf.log().contains(PASSWORD), "no password is in the log");
+    // Who was allowed before needs the registry no more; whoever else does.
+    drop(registry);
+    let fourth = run(&with("fourth", PASSWORD));
+    assert!(fourth.status.success(), "{}", crate::harness::text(&fourth.stderr));
+    wharf.wait_for_state("fourth", "Succeeded");
+    let (_, error) = wharf.fails(&["create", "fifth", "--image", &image]);
+    assert!(error.contains("RegistryErrorResponse"), "{error}");
 }
 
 #[test]

@@ -10,28 +10,46 @@ use std::{
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::wait_for;
+/// Who may use a private registry.
+pub(crate) const USER: &str = "puller";
+/// With this password.
+pub(crate) const PASSWORD: &str = "s3cret-Passw0rd";
+/// The same as `htpasswd -B` writes it.
+const HASHED: &str = "$2b$04$abcdefghijklmnopqrstuuPQVvvqMas6iqx0qWD1.eeCuuO2Xa/jW";
 
 /// A running registry.
 pub(crate) struct Registry {
     child: Child,
     dir: tempfile::TempDir,
     pub(crate) address: String,
+    is_private: bool,
 }
 
 impl Registry {
+    /// One that asks nobody who they are.
     pub(crate) fn start() -> Self {
+        Self::with("", "", false)
+    }
+
+    /// One that wants a user name and a password.
+    pub(crate) fn private() -> Self {
+        let auth = "auth:\n  htpasswd:\n    realm: lab\n    path: DIR/htpasswd\n";
+        Self::with(auth, "", true)
+    }
+
+    /// More of its configuration file: at the top, and of its `http` part; `DIR` is its directory.
+    pub(crate) fn with(more: &str, http: &str, is_private: bool) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let address = format!("127.0.0.1:{port}");
         let config = dir.path().join("config.yml");
-        let storage = dir.path().join("storage");
         let text = format!(
-            "version: 0.1\nlog: {{level: error}}\nstorage:\n  filesystem:\n    rootdirectory: {}\n\
-             \nhttp:\n  addr: {address}\n",
-            storage.display()
+            "version: 0.1\nlog: {{level: error}}\nstorage:\n  delete: {{enabled: true}}\n  \
+             filesystem:\n    rootdirectory: DIR/storage\n{more}http:\n  addr: {address}\n{http}"
         );
-        std::fs::write(&config, text).unwrap();
+        let place = dir.path().to_str().unwrap();
+        std::fs::write(&config, text.replace("DIR", place)).unwrap();
+        std::fs::write(dir.path().join("htpasswd"), format!("{USER}:{HASHED}\n")).unwrap();
         let child = Command::new("docker-registry")
             .arg("serve")
             .arg(&config)
@@ -40,23 +58,31 @@ impl Registry {
             .stderr(Stdio::null())
             .spawn()
             .expect("docker-registry is installed");
-        let up =
-            wait_for(Duration::from_secs(10), || std::net::TcpStream::connect(&address).is_ok());
+        let up = super::wait_for(Duration::from_secs(10), || {
+            std::net::TcpStream::connect(&address).is_ok()
+        });
         assert!(up, "the registry did not start");
-        Self { child, dir, address }
+        Self { child, dir, address, is_private }
     }
 
     /// Builds an image of busybox and pushes it; returns its reference.
     pub(crate) fn push_busybox(&self, name: &str) -> String {
         let layout = self.dir.path().join(format!("layout-{}", name.replace('/', "-")));
         busybox_layout(&layout);
+        self.push(&layout, name)
+    }
+
+    /// Pushes the only image of a layout; returns its reference.
+    pub(crate) fn push(&self, layout: &Path, name: &str) -> String {
         let reference = format!("{}/{name}:latest", self.address);
-        let output = Command::new("skopeo")
-            .args(["copy", "--quiet", "--insecure-policy", "--dest-tls-verify=false"])
-            .arg(format!("oci:{}:latest", layout.display()))
-            .arg(format!("docker://{reference}"))
-            .output()
-            .expect("skopeo is installed");
+        let mut copy = Command::new("skopeo");
+        copy.args(["copy", "--quiet", "--insecure-policy", "--dest-tls-verify=false"]);
+        if self.is_private {
+            copy.arg(format!("--dest-creds={USER}:{PASSWORD}"));
+        }
+        copy.arg(format!("oci:{}:latest", layout.display()));
+        copy.arg(format!("docker://{reference}"));
+        let output = copy.output().expect("skopeo is installed");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         reference
     }

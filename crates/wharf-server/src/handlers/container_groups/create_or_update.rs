@@ -46,6 +46,9 @@ pub(crate) async fn handle(
         subnets::check_may_join(&app, &caller, &key, subnet).await?;
     }
     check_capacity(&app, &proposal.location, &proposal.spec)?;
+    // Until the group is in the store nothing else says that its images are in use.
+    let names: Vec<String> = proposal.spec.all_containers().map(|c| c.image.clone()).collect();
+    let _kept = app.images.keep(names.iter().map(String::as_str));
     check_images(&app, &key, &proposal.spec).await?;
     identity::attach(&app, &caller, &key, body, &mut proposal).await?;
     let accepted = app.accept(&key, move |current| change::put(current, proposal)).await;

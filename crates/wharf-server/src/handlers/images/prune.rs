@@ -9,6 +9,7 @@ use axum::{
 use crate::{app::App, http::ApiResult};
 
 pub(crate) async fn handle(State(app): State<App>) -> ApiResult<Response> {
+    let pruning = app.images.begin_pruning().await;
     let groups = app
         .read(|store| {
             let ids = store.group_ids()?;
@@ -20,6 +21,6 @@ pub(crate) async fn handle(State(app): State<App>) -> ApiResult<Response> {
         .flatten()
         .flat_map(|group| group.spec.all_containers().map(|c| c.image.clone()))
         .collect();
-    let removed = app.images.prune(&in_use).await.map_err(|error| super::image_failed(&error))?;
+    let removed = pruning.remove(&in_use).await.map_err(|error| super::image_failed(&error))?;
     Ok(Json(removed).into_response())
 }

@@ -2,6 +2,7 @@
 //! `{"progress"}`…, then `{"image"}` or `{"error"}`.
 
 use axum::{
+    Extension,
     body::Body as HttpBody,
     extract::State,
     http::header,
@@ -11,11 +12,12 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
-use wharf_image::Credential;
+use wharf_image::{Audience, Credential};
 use wharf_model::Error;
 
 use crate::{
     app::App,
+    auth::Caller,
     http::{ApiResult, Body},
 };
 
@@ -26,12 +28,21 @@ struct Request {
     password: Option<String>,
 }
 
-pub(crate) async fn handle(State(app): State<App>, Body(body): Body) -> ApiResult<Response> {
+pub(crate) async fn handle(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Body(body): Body,
+) -> ApiResult<Response> {
     let request: Request = serde_json::from_value(body)
         .map_err(|error| Error::invalid("InvalidRequestContent", error.to_string(), "reference"))?;
+    // What the administrator pulls is there for every group; others pull as a group would.
+    let audience = match caller {
+        Caller::Administrator => Audience::Everyone,
+        Caller::Principal(_) => Audience::Holders,
+    };
     let (lines, receiver) = mpsc::unbounded_channel::<Value>();
     tokio::spawn(async move {
-        let last = pull(&app, request, &lines).await;
+        let last = pull(&app, (request, audience), &lines).await;
         // A client that has gone does not stop the pull.
         drop(lines.send(last));
     });
@@ -43,7 +54,11 @@ pub(crate) async fn handle(State(app): State<App>, Body(body): Body) -> ApiResul
     Ok((kind, HttpBody::from_stream(stream)).into_response())
 }
 
-async fn pull(app: &App, request: Request, lines: &mpsc::UnboundedSender<Value>) -> Value {
+async fn pull(
+    app: &App,
+    (request, audience): (Request, Audience),
+    lines: &mpsc::UnboundedSender<Value>,
+) -> Value {
     let Request { reference, username, password } = request;
     let credentials: Vec<Credential> = wharf_image::registry_of(&reference)
         .zip(username.zip(password))
@@ -51,7 +66,8 @@ async fn pull(app: &App, request: Request, lines: &mpsc::UnboundedSender<Value>)
         .into_iter()
         .collect();
     let tell = |progress| drop(lines.send(json!({ "progress": progress })));
-    match app.images.pull(&reference, &credentials, app.clock.now(), tell).await {
+    let asking = (credentials.as_slice(), audience);
+    match app.images.pull(&reference, asking, app.clock.now(), tell).await {
         Ok(image) => json!({ "image": super::document(&image) }),
         Err(error) => wharf_arm::error::body(&super::image_failed(&error)),
     }

@@ -1,0 +1,184 @@
+//! Images from files, and layers that break rules.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+use std::io::Write as _;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use wharf_image::{Image, ImageConfig, ImageError, ImageStore};
+
+struct Lab {
+    dir: tempfile::TempDir,
+    store: ImageStore,
+}
+
+impl Lab {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let images = Utf8Path::from_path(dir.path()).unwrap().join("images");
+        Self { store: ImageStore::open(ImageConfig::new(images)).unwrap(), dir }
+    }
+
+    fn path(&self, name: &str) -> Utf8PathBuf {
+        Utf8Path::from_path(self.dir.path()).unwrap().join(name)
+    }
+
+    /// Imports a `docker save` archive of these layers (packed, and as their digest counts).
+    fn import(&self, layers: &[(Vec<u8>, String)]) -> Result<Image, ImageError> {
+        let dir = self.path("saved");
+        drop(std::fs::remove_dir_all(&dir));
+        std::fs::create_dir(&dir).unwrap();
+        let diff_ids: Vec<&String> = layers.iter().map(|(_, diff_id)| diff_id).collect();
+        let config = json!({ "architecture": "amd64", "os": "linux", "config": {},
+            "rootfs": { "type": "layers", "diff_ids": diff_ids } });
+        std::fs::write(dir.join("config.json"), config.to_string()).unwrap();
+        let names: Vec<String> = (0..layers.len()).map(|n| format!("{n}/layer.tar")).collect();
+        for (name, (packed, _)) in names.iter().zip(layers) {
+            let path = dir.join(name);
+            std::fs::create_dir(path.parent().unwrap()).unwrap();
+            std::fs::write(path, packed).unwrap();
+        }
+        let list = json!([{ "Config": "config.json", "RepoTags": ["lab/app:1"], "Layers": names }]);
+        std::fs::write(dir.join("manifest.json"), list.to_string()).unwrap();
+        self.store.import(&dir, None, Timestamp::UNIX_EPOCH).map(|mut all| all.remove(0))
+    }
+
+    fn refusal(&self, layer: Vec<u8>, diff_id: &str) -> String {
+        let error = self.import(&[(layer, diff_id.to_owned())]).unwrap_err();
+        assert_eq!(self.store.list().len(), 0);
+        for place in ["images/layers", "images/tmp"] {
+            assert_eq!(self.path(place).read_dir_utf8().unwrap().count(), 0, "{place}");
+        }
+        error.to_string()
+    }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    let hex = Sha256::digest(bytes).iter().fold(String::new(), |h, b| h + &format!("{b:02x}"));
+    format!("sha256:{hex}")
+}
+
+fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for (path, content) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        header.set_uid(0);
+        header.set_gid(0);
+        archive.append_data(&mut header, path, *content).unwrap();
+    }
+    archive.into_inner().unwrap()
+}
+
+fn plain(files: &[(&str, &[u8])]) -> (Vec<u8>, String) {
+    let bytes = archive(files);
+    let diff_id = digest(&bytes);
+    (bytes, diff_id)
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(bytes).unwrap();
+    packed.finish().unwrap()
+}
+
+#[test]
+fn a_layer_that_comes_twice_is_one_directory() {
+    let lab = Lab::new();
+    let (same, other) = (plain(&[("a", b"1")]), plain(&[("b", b"2")]));
+    let image = lab.import(&[same.clone(), other, same]).unwrap();
+    assert_eq!(image.layers.len(), 2);
+    assert!(image.layers[0].join("a").is_file() && image.layers[1].join("b").is_file());
+}
+
+#[test]
+fn the_manifest_of_an_archive_without_one_is_of_its_content() {
+    let lab = Lab::new();
+    let one = lab.import(&[plain(&[("a", b"1")])]).unwrap().digest;
+    let (packed, diff_id) = plain(&[("a", b"1")]);
+    let two = lab.import(&[(gzip(&packed), diff_id)]).unwrap().digest;
+    assert_ne!(one, two, "the layer's file has another content");
+}
+
+#[test]
+fn a_document_that_is_too_large_is_refused_and_not_cut() {
+    let lab = Lab::new();
+    lab.import(&[plain(&[("a", b"1")])]).unwrap();
+    let dir = lab.path("saved");
+    let config = std::fs::read_to_string(dir.join("config.json")).unwrap();
+    std::fs::write(dir.join("config.json"), config + &" ".repeat(9 << 20)).unwrap();
+    let error = lab.store.import(&dir, None, Timestamp::UNIX_EPOCH).unwrap_err();
+    assert!(error.to_string().contains("it is too large"), "{error}");
+}
+
+#[test]
+fn what_follows_the_end_of_a_layer_is_limited() {
+    let lab = Lab::new();
+    let mut bytes = archive(&[("a", b"1")]);
+    bytes.resize(bytes.len() + 10_000, 0);
+    lab.import(&[(gzip(&bytes), digest(&bytes))]).unwrap();
+    let lab = Lab::new();
+    bytes.resize(bytes.len() + (20 << 20), 0);
+    let error = lab.refusal(gzip(&bytes), &digest(&bytes));
+    assert!(error.contains("follows the end"), "{error}");
+}
+
+#[test]
+fn a_name_that_is_too_long_is_not_read_to_memory() {
+    let mut archive = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::GNULongName);
+    header.set_size(64 << 20);
+    header.set_cksum();
+    archive.append(&header, std::io::Read::take(std::io::repeat(b'a'), 64 << 20)).unwrap();
+    let bytes = archive.into_inner().unwrap();
+    let error = Lab::new().refusal(gzip(&bytes), &digest(&bytes));
+    assert!(error.contains("a header is too large"), "{error}");
+}
+
+#[test]
+fn a_layer_that_unpacks_to_far_more_than_it_is_packed_is_refused() {
+    // Three GiB of zeros, packed to three MiB and again to a few KiB.
+    let mut archive = tar::Builder::new(zstd::Encoder::new(Vec::new(), 1).unwrap());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(3 << 30);
+    header.set_mode(0o644);
+    let zeros = std::io::Read::take(std::io::repeat(0), 3 << 30);
+    archive.append_data(&mut header, "zeros", zeros).unwrap();
+    let packed = archive.into_inner().unwrap().finish().unwrap();
+    assert!(packed.len() < 1 << 20);
+    let error = Lab::new().refusal(packed, &digest(b"never reached"));
+    assert!(error.contains("too large unpacked"), "{error}");
+}
+
+#[test]
+fn a_diff_id_that_is_a_path_is_refused() {
+    let lab = Lab::new();
+    let error = lab.refusal(archive(&[("a", b"1")]), "sha256:../../../../tmp/escaped");
+    assert!(error.contains("no digest"), "{error}");
+}
+
+#[tokio::test]
+async fn what_a_request_is_about_to_name_is_not_pruned() {
+    let lab = Lab::new();
+    lab.import(&[plain(&[("a", b"1")])]).unwrap();
+    // Held when the pruning began.
+    let kept = lab.store.keep(["lab/app:1"]);
+    let pruning = lab.store.begin_pruning().await;
+    drop(kept);
+    assert_eq!(pruning.remove(&[]).await.unwrap().images.len(), 0);
+    // Held for a moment since.
+    let pruning = lab.store.begin_pruning().await;
+    drop(lab.store.keep(["docker.io/lab/app:1"]));
+    assert_eq!(pruning.remove(&[]).await.unwrap().images.len(), 0);
+    assert!(lab.store.list()[0].layers[0].join("a").is_file());
+    let removed = lab.store.begin_pruning().await.remove(&[]).await.unwrap();
+    assert_eq!((removed.images.len(), removed.layers), (1, 1));
+    for place in ["images/layers", "images/blobs/sha256", "images/tmp"] {
+        assert_eq!(lab.path(place).read_dir_utf8().unwrap().count(), 0, "{place}");
+    }
+}
