@@ -80,6 +80,8 @@ pub struct EmbeddedConfig {
     pub pools: Pools,
     /// The link of a LAN that the pool is a part of.
     pub uplink: Option<String>,
+    /// Whether open ports of public groups are also open at this host's own addresses.
+    pub publishes_ports: bool,
     /// How many network namespaces are kept ready.
     pub prepared_networks: usize,
     /// Whether groups have users of their own where the host can do that.
@@ -156,6 +158,7 @@ impl Embedded {
             user_namespaces,
             pools: config.pools,
             uplink: config.uplink,
+            publishes_ports: config.publishes_ports,
             prepared: config.prepared_networks,
         })
         .await

@@ -8,6 +8,7 @@
 pub mod dns;
 mod error;
 mod firewall;
+pub mod host_ports;
 mod links;
 mod namespaces;
 mod virtual_networks;
@@ -41,6 +42,8 @@ pub struct NetworkConfig {
     pub pools: Pools,
     /// The link of a LAN that the public pool is a part of: this host answers there for its groups.
     pub uplink: Option<String>,
+    /// Whether open ports of public groups are also open at this host's own addresses.
+    pub publishes_ports: bool,
     /// How many namespaces are kept ready.
     pub prepared: usize,
     /// Whether each belongs to a user namespace of its own.

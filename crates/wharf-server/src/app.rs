@@ -45,6 +45,8 @@ pub(crate) struct Settings {
     pub(crate) location: String,
     /// Where addresses of groups outside of virtual networks come from.
     pub(crate) pools: Pools,
+    /// Whether ports of public groups are also open at the host's own addresses.
+    pub(crate) publishes_ports: bool,
     /// How clients on this host reach the API.
     pub(crate) address: String,
     /// How groups reach it.

@@ -17,6 +17,7 @@ use wharf_model::{
 /// as `WHARF_*`; a flag wins over the environment, the environment over the file.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "serve")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag on its own")]
 pub struct ServeArgs {
     /// Keep what survives reboots here [default: /var/lib/wharf]
     #[arg(long, env = "WHARF_DATA_DIR", value_name = "DIR")]
@@ -40,6 +41,9 @@ pub struct ServeArgs {
     /// Answer for the public addresses of groups on this link, of whose network they are a part
     #[arg(long, env = "WHARF_UPLINK", value_name = "LINK")]
     uplink: Option<String>,
+    /// Publish the open ports of groups with a public address at this host's own addresses as well
+    #[arg(long, env = "WHARF_PUBLISH_PORTS")]
+    publish_ports: bool,
     /// Offer this region by default [default: local]
     #[arg(long, env = "WHARF_LOCATION", value_name = "NAME")]
     location: Option<String>,
@@ -111,6 +115,7 @@ struct File {
     address_pool: Option<Ipv4Net>,
     private_pool: Option<Ipv4Net>,
     uplink: Option<String>,
+    publish_ports: Option<bool>,
     location: Option<String>,
     dns_suffix: Option<String>,
     grace_seconds: Option<u64>,
@@ -145,6 +150,7 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) pools: Pools,
     pub(crate) uplink: Option<String>,
+    pub(crate) publishes_ports: bool,
     pub(crate) location: String,
     pub(crate) dns_suffix: String,
     pub(crate) grace: Duration,
@@ -241,6 +247,7 @@ impl Config {
                 .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8443))),
             pools,
             uplink: args.uplink.or(file.uplink),
+            publishes_ports: args.publish_ports || file.publish_ports.unwrap_or(false),
             location: args.location.or(file.location).unwrap_or_else(|| "local".to_owned()),
             dns_suffix: args
                 .dns_suffix

@@ -176,6 +176,7 @@ async fn run(config: Config) -> Result<(), ServeError> {
         layout,
         pools: config.pools,
         uplink: config.uplink.clone(),
+        publishes_ports: config.publishes_ports,
         prepared_networks: 8,
         user_namespaces: config.user_namespaces,
         disk_quota_bytes: config.disk_quota_bytes,
@@ -290,6 +291,7 @@ fn open_store(config: &Config) -> Result<Store, ServeError> {
         path: config.data_dir.join("state.db"),
         key: SealKey::load_or_create(&config.data_dir.join("state.key"))?,
         pools: config.pools,
+        publishes_ports: config.publishes_ports,
         capacity: host::capacity(config.capacity),
         boot_id: boot_id.trim().to_owned(),
     })?)
@@ -329,6 +331,7 @@ fn settings(
         tenant: store.meta("tenant", new_id)?,
         location: wharf_arm::location::normalise(&config.location),
         pools: config.pools,
+        publishes_ports: config.publishes_ports,
         address: format!("https://{address}"),
         management: format!("https://{management}"),
         certificate_authority,

@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0050_dns_names.sql"),
     include_str!("migrations/0060_identity.sql"),
     include_str!("migrations/0070_virtual_networks.sql"),
+    include_str!("migrations/0100_host_ports.sql"),
 ];
 
 /// How to open a store.
@@ -27,6 +28,8 @@ pub struct StoreConfig {
     pub key: SealKey,
     /// Where group addresses come from.
     pub pools: Pools,
+    /// Whether ports of public groups are also open at the host's own addresses.
+    pub publishes_ports: bool,
     /// What groups may reserve together.
     pub capacity: Capacity,
     /// The present boot of the host (`/proc/sys/kernel/random/boot_id`).
@@ -57,6 +60,7 @@ impl Store {
         if !had_reservations {
             store.backfill_reservations()?;
         }
+        store.renew_host_ports()?;
         Ok(store)
     }
 

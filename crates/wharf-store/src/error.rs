@@ -42,6 +42,19 @@ pub enum StoreError {
         #[source]
         source: rusqlite::Error,
     },
+    /// Ports cannot be published at the host's address as they are.
+    #[error(
+        "port {port} cannot be published at this host's address: container groups {first} and \
+         {second} both have it; change one of them first"
+    )]
+    PublishedTwice {
+        /// Number and protocol.
+        port: String,
+        /// The older group.
+        first: String,
+        /// The other one.
+        second: String,
+    },
     /// A sealed column cannot be opened: another key, or damage.
     #[error("open what is sealed for {id}")]
     Sealed {
@@ -64,9 +77,11 @@ impl StoreError {
     pub fn is_disk_full(&self) -> bool {
         let code = match self {
             Self::Sql { source, .. } | Self::Open { source, .. } => source.sqlite_error_code(),
-            Self::TooNew { .. } | Self::Key { .. } | Self::Sealed { .. } | Self::Content { .. } => {
-                None
-            }
+            Self::TooNew { .. }
+            | Self::Key { .. }
+            | Self::Sealed { .. }
+            | Self::Content { .. }
+            | Self::PublishedTwice { .. } => None,
         };
         code == Some(rusqlite::ErrorCode::DiskFull)
     }

@@ -17,7 +17,7 @@ use wharf_model::{
 
 use crate::{
     AcceptError, SealKey, Store, StoreConfig, StoreError, addresses, dns_names, error::sql, events,
-    operations, private_addresses, reservations, resource_groups, rows,
+    host_ports, operations, private_addresses, reservations, resource_groups, rows,
 };
 
 /// Ids for what a request may make.
@@ -307,6 +307,9 @@ pub(crate) fn write(
         private_addresses::allocate(tx, &config.key, id, &next.spec)?;
     }
     dns_names::assign(tx, id, next)?;
+    if config.publishes_ports {
+        host_ports::assign(tx, id, (&next.spec, next.power))?;
+    }
     if next.power == Power::Running {
         let wanted = (&*next.spec, next.location.as_str());
         reservations::reserve(tx, &config.capacity, id, wanted)?;
@@ -391,7 +394,7 @@ fn raw_by_id(connection: &Connection, id: &GroupId) -> Result<Option<Raw>, Store
         .map_err(sql("read a group"))
 }
 
-fn find_by_id(
+pub(crate) fn find_by_id(
     connection: &Connection,
     seal: &SealKey,
     id: &GroupId,

@@ -10,6 +10,7 @@ mod dns_names;
 mod error;
 mod events;
 mod groups;
+mod host_ports;
 mod identity;
 mod operations;
 mod private_addresses;

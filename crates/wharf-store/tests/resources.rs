@@ -25,7 +25,7 @@ impl Fixture {
         let pools = "10.9.0.0/29".parse::<ipnet::Ipv4Net>().unwrap().into();
         let (path, boot_id) = (path.join("state.db"), String::new());
         let capacity = wharf_model::capacity::Capacity::UNLIMITED;
-        let config = StoreConfig { path, key, pools, capacity, boot_id };
+        let config = StoreConfig { path, key, pools, capacity, publishes_ports: false, boot_id };
         let store = Store::open(config).unwrap();
         store.put_resource_group(second(1), &home(), "local", "{}").unwrap();
         Self { dir, store }

@@ -36,7 +36,8 @@ fn open_with(dir: &Utf8Path, boot: &str, pool: &str, capacity: Capacity) -> Stor
     let key = SealKey::load_or_create(&dir.join("key")).unwrap();
     let (path, boot_id) = (dir.join("state.db"), boot.to_owned());
     let pools = pool.parse::<ipnet::Ipv4Net>().unwrap().into();
-    Store::open(StoreConfig { path, key, pools, capacity, boot_id }).unwrap()
+    Store::open(StoreConfig { path, key, pools, capacity, publishes_ports: false, boot_id })
+        .unwrap()
 }
 
 impl Fixture {
@@ -306,7 +307,14 @@ fn a_database_of_a_newer_program_is_refused() {
     let key = SealKey::load_or_create(&path(&fixture.dir).join("key")).unwrap();
     let pools = "10.9.0.0/29".parse::<ipnet::Ipv4Net>().unwrap().into();
     let capacity = Capacity::UNLIMITED;
-    let config = StoreConfig { path: file, key, pools, capacity, boot_id: String::new() };
+    let config = StoreConfig {
+        path: file,
+        key,
+        pools,
+        capacity,
+        publishes_ports: false,
+        boot_id: String::new(),
+    };
     let error = Store::open(config).unwrap_err();
     assert!(error.to_string().contains("version 99"), "{error}");
 }

@@ -5,6 +5,7 @@
 //! somebody else takes anything of the table away, it is put back at once.
 
 mod batch;
+mod elements;
 mod rules;
 mod seen;
 mod watch;
@@ -20,13 +21,11 @@ use tokio::{
     process::Command,
     sync::{mpsc, oneshot},
 };
-use wharf_model::{
-    network::PrivateAddress,
-    spec::{Port, Protocol},
-};
+use wharf_model::{network::PrivateAddress, spec::Port};
 
 use super::{Endpoint, NetworkConfig, NetworkError, Services};
 use batch::nft;
+use elements::Elements;
 use seen::Seen;
 use watch::{Taken, Watch};
 
@@ -81,6 +80,8 @@ impl Firewall {
         let (changes, incoming) = mpsc::unbounded_channel();
         let keeper = Keeper { table, config: Arc::new(config.clone()), state: Arc::default() };
         let found = keeper.look().await?.unwrap_or_default();
+        // What an earlier daemon published need not be what this one does.
+        nft(&keeper.table, &keeper.elements(&found.open).anew(&keeper.table)).await?;
         *keeper.lock() = State { open: found.open, members: found.members, services: None };
         let watch = Watch::open(&keeper.table)
             .map_err(|error| keeper.failed(format!("watch the table: {error}")))?;
@@ -268,16 +269,13 @@ impl Keeper {
         if let Some(services) = next.services.filter(|_| have.services != next.services) {
             text += &rules::services(&self.config, services);
         }
-        text + &difference(&self.table, &self.elements(&have.open), &self.elements(&next.open))
+        text + &self.elements(&have.open).difference(&self.elements(&next.open), &self.table)
     }
 
     /// The whole table; members whose place is not known keep what the kernel has, if anything.
     fn whole(&self, state: &State) -> String {
         let table = &self.table;
         let mut text = rules::rules(&self.config);
-        for name in ["open", "open_inside"] {
-            text.extend(["flush set inet ", table.as_str(), " ", name, "\n"]);
-        }
         for (link, place) in state.members.iter().filter(|(_, place)| place.is_some()) {
             // Added first, so that there is something to take away.
             let member = self.member(link, place.as_ref());
@@ -286,7 +284,7 @@ impl Keeper {
         if let Some(services) = state.services {
             text += &rules::services(&self.config, services);
         }
-        text + &difference(table, &BTreeSet::new(), &self.elements(&state.open))
+        text + &self.elements(&state.open).anew(table)
     }
 
     fn member(&self, link: &str, place: Option<&PrivateAddress>) -> String {
@@ -295,24 +293,8 @@ impl Keeper {
         })
     }
 
-    /// Open ports, each with its set.
     fn elements(&self, open: &Open) -> Elements {
-        let element = |endpoint: &Endpoint, port: &Port| {
-            let protocol = match port.protocol {
-                Protocol::Tcp => "tcp",
-                Protocol::Udp => "udp",
-            };
-            let rest = format!("{} . {protocol} . {}", endpoint.address, port.port);
-            match endpoint.network {
-                None => ("open", rest),
-                Some(network) => {
-                    ("open_inside", format!("{:#x} . {rest}", self.config.mark(network)))
-                }
-            }
-        };
-        open.iter()
-            .flat_map(|(at, ports)| ports.iter().map(move |port| element(at, port)))
-            .collect()
+        Elements::of(&self.config, open)
     }
 
     /// What the kernel has; `None` when the table is not there.
@@ -356,23 +338,4 @@ enum Extent {
     All,
     /// There is no table any more.
     Nothing,
-}
-
-type Elements = BTreeSet<(&'static str, String)>;
-
-fn difference(table: &str, have: &Elements, want: &Elements) -> String {
-    let line = |verb: &str, set: &str, elements: Vec<&str>| {
-        if elements.is_empty() {
-            return String::new();
-        }
-        format!("{verb} element inet {table} {set} {{ {} }}\n", elements.join(", "))
-    };
-    let mut text = String::new();
-    for set in ["open", "open_inside"] {
-        let of = |element: &&(&str, String)| element.0 == set;
-        let gone = have.difference(want).filter(of).map(|(_, text)| text.as_str()).collect();
-        let new = want.difference(have).filter(of).map(|(_, text)| text.as_str()).collect();
-        text += &(line("delete", set, gone) + &line("add", set, new));
-    }
-    text
 }

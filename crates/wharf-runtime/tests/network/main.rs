@@ -7,6 +7,7 @@ mod lan;
 mod matrix;
 mod names;
 mod peers;
+mod published;
 mod repair;
 
 use std::{
@@ -34,6 +35,7 @@ fn config(bits: u64, pool: &str) -> NetworkConfig {
         layout,
         pools: pool.parse::<Ipv4Net>().unwrap().into(),
         uplink: None,
+        publishes_ports: false,
         prepared: 2,
         user_namespaces: true,
     }

@@ -18,6 +18,7 @@ pub(crate) mod create_or_update;
 pub(crate) mod delete;
 pub(crate) mod exec;
 pub(crate) mod get;
+mod host_ports;
 pub(crate) mod identity;
 pub(crate) mod list_by_resource_group;
 pub(crate) mod list_by_subscription;

@@ -40,6 +40,7 @@ impl Fixture {
             path: path.join("state.db"),
             key: SealKey::load_or_create(&path.join("state.key")).unwrap(),
             pools: "10.0.0.0/24".parse::<ipnet::Ipv4Net>().unwrap().into(),
+            publishes_ports: false,
             capacity: Capacity::UNLIMITED,
             boot_id: "b".into(),
         })

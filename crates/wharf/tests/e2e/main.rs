@@ -23,6 +23,7 @@ mod metadata;
 mod names;
 mod probes;
 mod profiles;
+mod published_ports;
 mod quickstarts;
 mod restart_safety;
 mod virtual_networks;

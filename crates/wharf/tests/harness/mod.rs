@@ -148,6 +148,11 @@ impl Daemon {
         self.args[flag + 1].clone()
     }
 
+    /// What `wharf` is started with.
+    pub(crate) fn serve_args(&self) -> Vec<String> {
+        self.args.clone()
+    }
+
     /// Process id of the daemon.
     pub(crate) fn pid(&self) -> u32 {
         self.child.as_ref().unwrap().id()

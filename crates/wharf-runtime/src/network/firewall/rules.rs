@@ -30,12 +30,16 @@ pub(super) fn rules(config: &NetworkConfig) -> String {
         ("input", "{ type filter hook input priority filter; policy accept; }"),
         ("output", "{ type filter hook output priority filter; policy accept; }"),
         ("postrouting", "{ type nat hook postrouting priority srcnat; policy accept; }"),
+        ("publish", ""),
+        ("publish_in", "{ type nat hook prerouting priority dstnat; policy accept; }"),
+        ("publish_out", "{ type nat hook output priority -100; policy accept; }"),
         ("metadata", "{ type nat hook prerouting priority dstnat; policy accept; }"),
     ];
     let mut text = format!(
         "add table inet {table}
 add set inet {table} open {{ type ipv4_addr . inet_proto . inet_service; }}
 add set inet {table} open_inside {{ type mark . ipv4_addr . inet_proto . inet_service; }}
+add map inet {table} published {{ type inet_proto . inet_service : ipv4_addr; }}
 add map inet {table} networks {{ type ifname : mark; }}
 add map inet {table} inbound {{ type ifname : verdict; }}
 add map inet {table} outbound {{ type ifname : verdict; }}
@@ -76,6 +80,11 @@ add map inet {table} outbound {{ type ifname : verdict; }}
         &format!("forward oifname {links} jump to_group"),
         &format!("input iifname {links} jump to_host"),
         &format!("output oifname {links} jump to_group"),
+        &format!("publish ip daddr {pools} return"),
+        "publish ip daddr 127.0.0.0/8 return",
+        "publish meta l4proto { tcp, udp } dnat ip to meta l4proto . th dport map @published",
+        "publish_in fib daddr type local jump publish",
+        "publish_out fib daddr type local jump publish",
         &format!("postrouting ip saddr {pools} oifname != {links} masquerade"),
     ] {
         line(&mut text, &format!("add rule inet {table} {rule}"));

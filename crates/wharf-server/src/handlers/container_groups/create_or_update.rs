@@ -10,7 +10,7 @@ use wharf_model::{
     Error, GroupKey, backend::Backend as _, capacity, change, security, spec::GroupSpec,
 };
 
-use super::{AtGroup, identity, polling};
+use super::{AtGroup, host_ports, identity, polling};
 use crate::{
     app::App,
     auth::Caller,
@@ -46,6 +46,7 @@ pub(crate) async fn handle(
         subnets::check_may_join(&app, &caller, &key, subnet).await?;
     }
     check_capacity(&app, &proposal.location, &proposal.spec)?;
+    host_ports::check(&app, &key, &proposal.spec).await?;
     // Until the group is in the store nothing else says that its images are in use.
     let names: Vec<String> = proposal.spec.all_containers().map(|c| c.image.clone()).collect();
     let _kept = app.images.keep(names.iter().map(String::as_str));
