@@ -3,7 +3,9 @@
 use std::io;
 
 use camino::Utf8PathBuf;
-use oci_client::errors::{OciDistributionError, OciErrorCode};
+use oci_spec::distribution::ParseError;
+
+use crate::RegistryError;
 
 /// Whose fault a failure is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +34,7 @@ pub enum ImageError {
         reference: String,
         /// Why.
         #[source]
-        source: oci_client::ParseError,
+        source: ParseError,
     },
     /// A conversation with the registry failed.
     #[error("{operation} from {registry}")]
@@ -43,15 +45,7 @@ pub enum ImageError {
         registry: String,
         /// Why.
         #[source]
-        source: Box<OciDistributionError>,
-    },
-    /// The registry took too long.
-    #[error("{registry} did not answer in {seconds} s")]
-    Silent {
-        /// Host and port.
-        registry: String,
-        /// How long was waited.
-        seconds: u64,
+        source: Box<RegistryError>,
     },
     /// The content is wrong.
     #[error("{what} is corrupt: {reason}")]
@@ -61,9 +55,9 @@ pub enum ImageError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A download broke off, or its bytes are not what the digest says.
-    #[error("read {what}")]
-    Download {
+    /// A layer's packing cannot be undone.
+    #[error("unpack {what}")]
+    Unpack {
         /// What was being read.
         what: String,
         /// Why.
@@ -102,9 +96,8 @@ impl ImageError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Reference { .. } => ErrorKind::InvalidReference,
-            Self::Registry { source, .. } => registry_kind(source),
-            Self::Silent { .. } | Self::Download { .. } => ErrorKind::Registry,
-            Self::Corrupt { .. } | Self::NoImage { .. } => ErrorKind::Corrupt,
+            Self::Registry { source, .. } => source.kind(),
+            Self::Unpack { .. } | Self::Corrupt { .. } | Self::NoImage { .. } => ErrorKind::Corrupt,
             Self::File { .. } | Self::Task { .. } => ErrorKind::Disk,
         }
     }
@@ -119,38 +112,5 @@ impl ImageError {
     ) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { operation, path, source }
-    }
-}
-
-fn registry_kind(error: &OciDistributionError) -> ErrorKind {
-    use OciDistributionError as E;
-    match error {
-        E::UnauthorizedError { .. } | E::AuthenticationFailure(_) => ErrorKind::Denied,
-        E::ImageManifestNotFoundError(_) | E::ServerError { code: 404, .. } => ErrorKind::NotFound,
-        E::RegistryError { envelope, .. } => {
-            let is =
-                |wanted: &[OciErrorCode]| envelope.errors.iter().any(|e| wanted.contains(&e.code));
-            if is(&[OciErrorCode::Unauthorized, OciErrorCode::Denied]) {
-                ErrorKind::Denied
-            } else if is(&[
-                OciErrorCode::ManifestUnknown,
-                OciErrorCode::NameUnknown,
-                OciErrorCode::NotFound,
-                OciErrorCode::BlobUnknown,
-            ]) {
-                ErrorKind::NotFound
-            } else {
-                ErrorKind::Registry
-            }
-        }
-        E::DigestError(_)
-        | E::JsonError(_)
-        | E::ManifestParsingError(_)
-        | E::ManifestEncodingError(_)
-        | E::VersionedParsingError(_)
-        | E::UnsupportedMediaTypeError(_)
-        | E::UnsupportedSchemaVersionError(_)
-        | E::IncompatibleLayerMediaTypeError(_) => ErrorKind::Corrupt,
-        _ => ErrorKind::Registry,
     }
 }

@@ -13,9 +13,8 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     Image, ImageError, ImageStore,
     access::Access,
-    layers,
-    pull::DOCUMENT_MAX,
-    reference,
+    layers, reference,
+    registry::DOCUMENT_MAX,
     store::{digest_of, parse_config, parse_manifest},
     unpack,
 };

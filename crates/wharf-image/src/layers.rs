@@ -65,14 +65,14 @@ pub(crate) fn publish(
         return Err(ImageError::corrupt(temporary.as_str(), "its name is not UTF-8"));
     };
     let what = || format!("layer {diff_id}");
-    let download = |source| ImageError::Download { what: what(), source };
-    let plain = unpacked(packed).map_err(download)?;
+    let unreadable = |source| ImageError::Unpack { what: what(), source };
+    let plain = unpacked(packed).map_err(unreadable)?;
     let left = PLAIN_FREE.saturating_add(size.saturating_mul(RATIO_MAX)).min(PLAIN_MAX);
     let mut hashing = Hashing { inner: plain, hasher: Sha256::new(), left };
     unpack::unpack(&mut hashing, &root)?;
     // What follows the end of the archive counts for the digest.
     let mut rest = hashing.by_ref().take(TRAILER_MAX + 1);
-    if io::copy(&mut rest, &mut io::sink()).map_err(download)? > TRAILER_MAX {
+    if io::copy(&mut rest, &mut io::sink()).map_err(unreadable)? > TRAILER_MAX {
         return Err(ImageError::corrupt(what(), "too much follows the end of its archive"));
     }
     let found = format!("sha256:{}", hex(&hashing.hasher.finalize()));

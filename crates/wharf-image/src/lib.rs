@@ -13,6 +13,7 @@ mod prune;
 mod pull;
 mod quickstart;
 mod reference;
+mod registry;
 mod store;
 mod unpack;
 
@@ -20,6 +21,7 @@ pub use access::Audience;
 pub use error::{ErrorKind, ImageError};
 pub use lease::Lease;
 pub use prune::{Pruning, Removed};
-pub use pull::{Credential, Progress};
+pub use pull::Progress;
 pub use reference::registry_of;
+pub use registry::{CertificateAuthority, Credential, Mirror, RegistryConfig, RegistryError};
 pub use store::{Image, ImageConfig, ImageStore};

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use oci_client::Reference;
+use oci_spec::distribution::Reference;
 
 use crate::ImageError;
 
@@ -32,11 +32,21 @@ pub(crate) fn canonical(server: &str) -> String {
 /// Whether a registry is spoken to without TLS: loopback, as every container tool has it, or
 /// configured so.
 pub(crate) fn is_insecure(registry: &str, configured: &[String]) -> bool {
-    let host = registry.rsplit_once(':').map_or(registry, |(host, _)| host);
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let is_loopback =
-        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    is_loopback || configured.iter().any(|known| known == registry || known == host)
+    let host = host_of(registry);
+    is_loopback(registry) || configured.iter().any(|known| known == registry || known == host)
+}
+
+/// Whether a host, with or without port, is this one.
+pub(crate) fn is_loopback(registry: &str) -> bool {
+    let host = host_of(registry);
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn host_of(registry: &str) -> &str {
+    if let Some((host, _)) = registry.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        return host;
+    }
+    registry.rsplit_once(':').map_or(registry, |(host, _)| host)
 }
 
 #[cfg(test)]

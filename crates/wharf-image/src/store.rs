@@ -4,7 +4,6 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -19,6 +18,7 @@ use crate::{
     layers,
     lease::{Lease, Leases},
     reference,
+    registry::{Registries, RegistryConfig},
 };
 
 /// How the store works.
@@ -26,23 +26,14 @@ use crate::{
 pub struct ImageConfig {
     /// `D/images`.
     pub dir: Utf8PathBuf,
-    /// Registries (`host` or `host:port`) spoken to without TLS, besides loopback.
-    pub insecure_registries: Vec<String>,
-    /// How long a connection may take to be made.
-    pub connect_timeout: Duration,
-    /// How long a registry may be silent.
-    pub read_timeout: Duration,
+    /// What the administrator says about registries.
+    pub registries: RegistryConfig,
 }
 
 impl ImageConfig {
-    /// The usual time-outs for a directory.
+    /// The usual for a directory.
     pub fn new(dir: Utf8PathBuf) -> Self {
-        Self {
-            dir,
-            insecure_registries: Vec::new(),
-            connect_timeout: Duration::from_secs(5),
-            read_timeout: Duration::from_secs(15),
-        }
+        Self { dir, registries: RegistryConfig::default() }
     }
 }
 
@@ -82,6 +73,7 @@ pub(crate) struct Inner {
     /// One pruning at a time.
     pub(crate) pruning: Arc<tokio::sync::Mutex<()>>,
     pub(crate) fingerprints: FingerprintKey,
+    pub(crate) registries: Registries,
 }
 
 /// What the index file says of an image.
@@ -102,6 +94,7 @@ impl ImageStore {
             .map_err(ImageError::file("protect", &config.dir))?;
         let inner = Inner {
             fingerprints: FingerprintKey::open(&config.dir)?,
+            registries: Registries::new(config.registries.clone()),
             config,
             images: Mutex::default(),
             turns: Mutex::default(),

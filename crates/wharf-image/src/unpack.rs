@@ -118,6 +118,13 @@ impl Unpacker {
             return xattr::set_deref(directory, "trusted.overlay.opaque", b"y");
         }
         if let Some(hidden) = name.as_bytes().strip_prefix(WHITEOUT) {
+            // What AUFS kept for itself.
+            if hidden.starts_with(WHITEOUT) {
+                return Ok(());
+            }
+            if matches!(hidden, b"" | b"." | b"..") {
+                return Err(io::Error::other("a whiteout of something without a name"));
+            }
             let hidden = self.place(&parent, OsStr::from_bytes(hidden))?;
             hidden.remove()?;
             return mknod(hidden.path.as_path(), SFlag::S_IFCHR, Mode::empty(), makedev(0, 0))

@@ -1,15 +1,20 @@
 //! How the daemon is set up: flags, `WHARF_*` variables and a file, read once into one type.
 
-use std::{collections::HashSet, net::SocketAddr, time::Duration};
+mod registries;
+
+use std::{net::SocketAddr, time::Duration};
 
 use camino::Utf8PathBuf;
 use clap::Parser;
 use ipnet::Ipv4Net;
 use serde::Deserialize;
+use wharf_image::RegistryConfig;
 use wharf_model::{
     network::Pools,
     security::{Policy, capability},
 };
+
+use registries::RegistryArgs;
 
 /// Run the daemon
 ///
@@ -53,17 +58,8 @@ pub struct ServeArgs {
     /// Give containers so many seconds to end after SIGTERM [default: 10]
     #[arg(long, env = "WHARF_GRACE_SECONDS", value_name = "SECONDS")]
     grace_seconds: Option<u64>,
-    /// Speak to this registry without TLS (can be repeated)
-    #[arg(
-        long,
-        env = "WHARF_INSECURE_REGISTRY",
-        value_name = "HOST[:PORT]",
-        value_delimiter = ','
-    )]
-    insecure_registry: Vec<String>,
-    /// Wait so many seconds for a silent registry [default: 15]
-    #[arg(long, env = "WHARF_REGISTRY_TIMEOUT_SECONDS", value_name = "SECONDS")]
-    registry_timeout_seconds: Option<u64>,
+    #[command(flatten)]
+    registries: RegistryArgs,
     /// Hold the answer to a create for so many milliseconds if that is enough to start the group
     /// [default: 200]
     #[arg(long, env = "WHARF_HOLD_MILLISECONDS", value_name = "MILLISECONDS")]
@@ -120,6 +116,9 @@ struct File {
     dns_suffix: Option<String>,
     grace_seconds: Option<u64>,
     insecure_registry: Option<Vec<String>>,
+    registry_ca: Option<Vec<String>>,
+    registry_mirror: Option<Vec<String>>,
+    docker_config: Option<Utf8PathBuf>,
     registry_timeout_seconds: Option<u64>,
     hold_milliseconds: Option<u64>,
     cpu_overcommit: Option<f64>,
@@ -154,8 +153,7 @@ pub(crate) struct Config {
     pub(crate) location: String,
     pub(crate) dns_suffix: String,
     pub(crate) grace: Duration,
-    pub(crate) insecure_registries: Vec<String>,
-    pub(crate) registry_timeout: Duration,
+    pub(crate) registries: RegistryConfig,
     pub(crate) hold: Duration,
     pub(crate) capacity: CapacityConfig,
     pub(crate) disk_quota_bytes: u64,
@@ -195,6 +193,14 @@ pub(crate) enum ConfigError {
     /// A capability that does not exist.
     #[error("allow_capability: there is no capability \"{0}\"")]
     Capability(String),
+    /// A pair that is none.
+    #[error("{setting}: \"{value}\" is not HOST[:PORT]=…")]
+    Pair {
+        /// Which setting.
+        setting: &'static str,
+        /// What was given.
+        value: String,
+    },
     /// The file is not what it should be.
     #[error("configuration file {path}")]
     Parse {
@@ -209,14 +215,13 @@ pub(crate) enum ConfigError {
 impl Config {
     /// Reads everything there is to read.
     pub(crate) fn load(args: ServeArgs) -> Result<Self, ConfigError> {
-        let file = match &args.config {
+        let mut file = match &args.config {
             None => File::default(),
             Some(path) => read(path)?,
         };
         let absolute = |path: Utf8PathBuf| camino::absolute_utf8(&path).unwrap_or(path);
         let seconds = |given: Option<u64>, default| Duration::from_secs(given.unwrap_or(default));
-        let mut registries: HashSet<String> = args.insecure_registry.into_iter().collect();
-        registries.extend(file.insecure_registry.unwrap_or_default());
+        let registries = args.registries.or(&mut file)?;
         let capacity = CapacityConfig {
             cpu_overcommit: args.cpu_overcommit.or(file.cpu_overcommit).unwrap_or(4.0),
             memory_overcommit: args.memory_overcommit.or(file.memory_overcommit).unwrap_or(1.0),
@@ -254,11 +259,7 @@ impl Config {
                 .or(file.dns_suffix)
                 .unwrap_or_else(|| "azurecontainer.wharf.internal".to_owned()),
             grace: seconds(args.grace_seconds.or(file.grace_seconds), 10),
-            insecure_registries: registries.into_iter().collect(),
-            registry_timeout: seconds(
-                args.registry_timeout_seconds.or(file.registry_timeout_seconds),
-                15,
-            ),
+            registries,
             hold: Duration::from_millis(
                 args.hold_milliseconds.or(file.hold_milliseconds).unwrap_or(200),
             ),

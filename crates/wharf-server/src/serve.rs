@@ -158,8 +158,7 @@ async fn run(config: Config) -> Result<(), ServeError> {
     let layout =
         Layout { data_dir: config.data_dir.clone(), run_dir: config.run_dir.clone(), instance };
     let images = ImageStore::open(ImageConfig {
-        insecure_registries: config.insecure_registries.clone(),
-        read_timeout: config.registry_timeout,
+        registries: config.registries.clone(),
         ..ImageConfig::new(config.data_dir.join("images"))
     })?;
     let management = format!("{}.{}", names::MANAGEMENT, names::suffix(&config.dns_suffix));

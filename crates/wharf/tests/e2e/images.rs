@@ -111,6 +111,25 @@ fn a_layer_that_is_not_what_its_digest_says_never_runs() {
 }
 
 #[test]
+fn a_proxy_of_the_environment_is_used_and_not_for_what_is_on_this_host() {
+    let registry = Registry::start();
+    let image = registry.push_busybox("team/busybox");
+    // The registry takes the part of the proxy: it does not look at the host that is asked for.
+    let proxy = format!("http://{}", registry.address);
+    let mut wharf = Daemon::with(&["--insecure-registry", "registry.lab.invalid"]);
+    let far = image.replace(&registry.address, "registry.lab.invalid");
+    let (code, error) = wharf.fails(&["image", "pull", &far]);
+    assert!(code == 1 && error.contains("no answer"), "{error}");
+    wharf.stop();
+    wharf.up(&[("HTTP_PROXY", &proxy), ("http_proxy", &proxy)]);
+    wharf.ok(&["image", "pull", &far]);
+    wharf.stop();
+    wharf.up(&[("HTTP_PROXY", "http://127.0.0.1:1"), ("http_proxy", "http://127.0.0.1:1")]);
+    wharf.ok(&["image", "pull", &image]);
+    assert!(!wharf.run(&["image", "pull", &far]).status.success());
+}
+
+#[test]
 fn a_registry_that_hangs_is_an_error_in_bounded_time() {
     let wharf = Daemon::start();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

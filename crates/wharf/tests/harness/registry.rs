@@ -39,7 +39,11 @@ impl Registry {
 
     /// More of its configuration file: at the top, and of its `http` part; `DIR` is its directory.
     pub(crate) fn with(more: &str, http: &str, is_private: bool) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::within(tempfile::tempdir().unwrap(), more, http, is_private)
+    }
+
+    /// The same in a directory that has files already.
+    pub(crate) fn within(dir: tempfile::TempDir, more: &str, http: &str, is_private: bool) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let address = format!("127.0.0.1:{port}");
         let config = dir.path().join("config.yml");
@@ -85,6 +89,11 @@ impl Registry {
         let output = copy.output().expect("skopeo is installed");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         reference
+    }
+
+    /// Where it keeps its files.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     /// Changes a byte in the middle of every layer that is stored.
@@ -164,32 +173,49 @@ fn image_layout(dir: &Path, files: &[&str]) {
         layer.append_link(&mut header, format!("bin/{applet}"), "busybox").unwrap();
     }
     let layer = layer.into_inner().unwrap();
+    let diff_id = digest(&layer);
+    layout_of(dir, &[(layer, diff_id)]);
+}
+
+/// `sha256:…`.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    let hex = Sha256::digest(bytes);
+    hex.iter().fold("sha256:".to_owned(), |hex, byte| hex + &format!("{byte:02x}"))
+}
+
+/// An OCI layout with one image of these layers (as packed, and the digest of what is in them).
+pub(crate) fn layout_of(dir: &Path, layers: &[(Vec<u8>, String)]) {
     let blobs = dir.join("blobs/sha256");
     std::fs::create_dir_all(&blobs).unwrap();
     let put = |kind: &str, bytes: &[u8]| {
-        let hex = Sha256::digest(bytes)
-            .iter()
-            .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
-        std::fs::write(blobs.join(&hex), bytes).unwrap();
+        let digest = digest(bytes);
+        std::fs::write(blobs.join(&digest[7..]), bytes).unwrap();
         json!({
             "mediaType": format!("application/vnd.oci.image.{kind}"),
-            "digest": format!("sha256:{hex}"),
+            "digest": digest,
             "size": bytes.len(),
         })
     };
-    let layer = put("layer.v1.tar", &layer);
+    let kind = |bytes: &[u8]| match bytes {
+        [0x1f, 0x8b, ..] => "layer.v1.tar+gzip",
+        [0x28, 0xb5, ..] => "layer.v1.tar+zstd",
+        _ => "layer.v1.tar",
+    };
+    let put_all = layers.iter().map(|(bytes, _)| put(kind(bytes), bytes));
+    let diff_ids = layers.iter().map(|(_, diff_id)| diff_id).collect::<Vec<_>>();
+    let layers = put_all.collect::<Vec<_>>();
     let config = json!({
         "architecture": if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" },
         "os": "linux",
         "config": { "Cmd": ["sh"], "Env": ["PATH=/bin:/usr/bin"], "WorkingDir": "/" },
-        "rootfs": { "type": "layers", "diff_ids": [layer["digest"]] },
+        "rootfs": { "type": "layers", "diff_ids": diff_ids },
     });
     let config = put("config.v1+json", config.to_string().as_bytes());
     let manifest = json!({
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
         "config": config,
-        "layers": [layer],
+        "layers": layers,
     });
     let mut entry = put("manifest.v1+json", manifest.to_string().as_bytes());
     entry["annotations"] = json!({ "org.opencontainers.image.ref.name": "latest" });

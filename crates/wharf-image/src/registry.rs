@@ -1,0 +1,162 @@
+//! Conversations with registries (OCI distribution specification): who is asked, with whose
+//! credentials, and how often.
+
+mod auth;
+mod blob;
+mod docker_config;
+mod exchange;
+mod hosts;
+
+use std::time::Duration;
+
+use oci_spec::{
+    distribution::Reference,
+    image::{Arch, Descriptor, ImageIndex, ImageManifest, Os},
+};
+use serde_json::Value;
+
+pub use auth::Credential;
+pub(crate) use auth::credential_for;
+pub(crate) use blob::Counter;
+pub use exchange::RegistryError;
+pub(crate) use hosts::Registries;
+pub use hosts::{CertificateAuthority, Mirror, RegistryConfig};
+
+use crate::{
+    ImageError,
+    store::{digest_of, parse_manifest},
+};
+use exchange::{Ask, Endpoint};
+
+/// The largest manifest that is believed, in bytes, as registries have it.
+const MANIFEST_MAX: u64 = 4 << 20;
+/// The largest configuration that is believed, in bytes.
+pub(crate) const DOCUMENT_MAX: u64 = 8 << 20;
+/// Indexes within indexes.
+const DEPTH_MAX: usize = 3;
+const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, \
+     application/vnd.oci.image.manifest.v1+json, \
+     application/vnd.docker.distribution.manifest.list.v2+json, \
+     application/vnd.docker.distribution.manifest.v2+json";
+
+/// How hard a registry is tried.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// How often one thing is asked for.
+    pub(crate) tries: u32,
+    /// The longest pause that a registry may ask for.
+    pub(crate) pause: Duration,
+}
+
+impl Patience {
+    /// Somebody waits for the answer.
+    pub(crate) const SHORT: Self = Self { tries: 2, pause: Duration::from_secs(3) };
+    /// Nobody does.
+    pub(crate) const LONG: Self = Self { tries: 5, pause: Duration::from_mins(1) };
+}
+
+/// A conversation about one image: mirrors first, then the registry itself.
+#[derive(Debug)]
+pub(crate) struct Conversation {
+    endpoints: Vec<Endpoint>,
+    reference: Reference,
+    patience: Patience,
+}
+
+impl Conversation {
+    pub(crate) fn failed(&self, operation: &str, source: RegistryError) -> ImageError {
+        ImageError::Registry {
+            operation: operation.to_owned(),
+            registry: self.reference.registry().to_owned(),
+            source: Box::new(source),
+        }
+    }
+
+    /// The manifest for this platform, as the registry sent it.
+    pub(crate) async fn manifest(&self) -> Result<Vec<u8>, ImageError> {
+        let digest = self.reference.digest();
+        let wanted = digest.or_else(|| self.reference.tag()).unwrap_or("latest");
+        let mut bytes = self.raw_manifest(wanted).await?;
+        for _ in 0..DEPTH_MAX {
+            let document: Value = serde_json::from_slice(&bytes)
+                .map_err(|error| ImageError::corrupt("image manifest", error.to_string()))?;
+            if document.get("manifests").is_none() {
+                return Ok(bytes);
+            }
+            let index = ImageIndex::from_reader(bytes.as_slice())
+                .map_err(|error| ImageError::corrupt("image index", error.to_string()))?;
+            let Some(descriptor) = for_this_platform(index.manifests()) else {
+                return Err(self.failed("get the manifest", RegistryError::Platform));
+            };
+            bytes = self.raw_manifest(descriptor.digest().as_ref()).await?;
+        }
+        Err(ImageError::corrupt("image index", "it leads to another, and that to another"))
+    }
+
+    /// Manifest and configuration for this platform, as the registry sent them.
+    pub(crate) async fn documents(&self) -> Result<(Vec<u8>, Vec<u8>), ImageError> {
+        let manifest = self.manifest().await?;
+        let config = self.config(&parse_manifest(&manifest)?).await?;
+        Ok((manifest, config))
+    }
+
+    async fn config(&self, manifest: &ImageManifest) -> Result<Vec<u8>, ImageError> {
+        let digest = manifest.config().digest().to_string();
+        if manifest.config().size() > DOCUMENT_MAX {
+            return Err(ImageError::corrupt("image configuration", "it is too large"));
+        }
+        let ask = Ask::new(self.path("blobs", &digest));
+        let bytes = self
+            .document(&ask, DOCUMENT_MAX)
+            .await
+            .map_err(|error| self.failed("get the configuration", error))?;
+        same(&bytes, &digest, "image configuration").map(|()| bytes)
+    }
+
+    async fn raw_manifest(&self, wanted: &str) -> Result<Vec<u8>, ImageError> {
+        let ask = Ask { accept: Some(MANIFESTS), ..Ask::new(self.path("manifests", wanted)) };
+        let bytes = self
+            .document(&ask, MANIFEST_MAX)
+            .await
+            .map_err(|error| self.failed("get the manifest", error))?;
+        if wanted.contains(':') {
+            same(&bytes, wanted, "image manifest")?;
+        }
+        Ok(bytes)
+    }
+
+    /// A small document from whichever endpoint has it; the registry itself has the last word.
+    async fn document(&self, ask: &Ask, max: u64) -> Result<Vec<u8>, RegistryError> {
+        let mut last = RegistryError::NoEndpoint;
+        for endpoint in &self.endpoints {
+            match endpoint.document(ask, max, self.patience).await {
+                Ok(bytes) => return Ok(bytes),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    fn path(&self, kind: &str, name: &str) -> String {
+        format!("v2/{}/{kind}/{name}", self.reference.repository())
+    }
+}
+
+fn same(bytes: &[u8], digest: &str, what: &str) -> Result<(), ImageError> {
+    let found = digest_of(bytes);
+    if found == digest {
+        return Ok(());
+    }
+    Err(ImageError::corrupt(what, format!("its digest is {found} and not {digest}")))
+}
+
+/// The manifest that says it is for this platform; without any, one that says nothing.
+pub(crate) fn for_this_platform(manifests: &[Descriptor]) -> Option<&Descriptor> {
+    let fits = |descriptor: &&Descriptor| {
+        descriptor.platform().as_ref().is_some_and(|platform| {
+            *platform.os() == Os::Linux && *platform.architecture() == Arch::default()
+        })
+    };
+    let silent = || manifests.iter().find(|descriptor| descriptor.platform().is_none());
+    manifests.iter().find(fits).or_else(silent)
+}

@@ -1,0 +1,76 @@
+//! What the administrator says about registries.
+
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+use wharf_image::{CertificateAuthority, Mirror, RegistryConfig};
+
+use super::{ConfigError, File};
+
+/// Flags about registries.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct RegistryArgs {
+    /// Speak to this registry without TLS (can be repeated)
+    #[arg(
+        long,
+        env = "WHARF_INSECURE_REGISTRY",
+        value_name = "HOST[:PORT]",
+        value_delimiter = ','
+    )]
+    insecure_registry: Vec<String>,
+    /// Believe the certificate authorities in a PEM file about this registry (can be repeated)
+    #[arg(long, env = "WHARF_REGISTRY_CA", value_name = "HOST[:PORT]=FILE", value_delimiter = ',')]
+    registry_ca: Vec<String>,
+    /// Ask a mirror first for images of a registry that need no credentials (can be repeated)
+    #[arg(
+        long,
+        env = "WHARF_REGISTRY_MIRROR",
+        value_name = "HOST[:PORT]=URL",
+        value_delimiter = ','
+    )]
+    registry_mirror: Vec<String>,
+    /// Pull with the credentials in this config.json of docker for groups that bring none
+    #[arg(long, env = "WHARF_DOCKER_CONFIG", value_name = "FILE")]
+    docker_config: Option<Utf8PathBuf>,
+    /// Wait so many seconds for a silent registry [default: 15]
+    #[arg(long, env = "WHARF_REGISTRY_TIMEOUT_SECONDS", value_name = "SECONDS")]
+    registry_timeout_seconds: Option<u64>,
+}
+
+impl RegistryArgs {
+    pub(super) fn or(self, file: &mut File) -> Result<RegistryConfig, ConfigError> {
+        let absolute = |path: Utf8PathBuf| camino::absolute_utf8(&path).unwrap_or(path);
+        let all = |mut given: Vec<String>, more: Option<Vec<String>>| {
+            given.extend(more.unwrap_or_default());
+            given
+        };
+        let authorities = all(self.registry_ca, file.registry_ca.take());
+        let mirrors = all(self.registry_mirror, file.registry_mirror.take());
+        let seconds = self.registry_timeout_seconds.or(file.registry_timeout_seconds);
+        Ok(RegistryConfig {
+            insecure: all(self.insecure_registry, file.insecure_registry.take()),
+            authorities: pairs("registry_ca", authorities, |registry, file| {
+                CertificateAuthority { registry, file: absolute(file.into()) }
+            })?,
+            mirrors: pairs("registry_mirror", mirrors, |registry, url| Mirror { registry, url })?,
+            docker_config: self.docker_config.or_else(|| file.docker_config.take()).map(absolute),
+            read_timeout: Duration::from_secs(seconds.unwrap_or(15)),
+            ..RegistryConfig::default()
+        })
+    }
+}
+
+/// Settings of the form `HOST[:PORT]=…`.
+fn pairs<T>(
+    setting: &'static str,
+    values: Vec<String>,
+    make: impl Fn(String, String) -> T,
+) -> Result<Vec<T>, ConfigError> {
+    let pair = |value: String| match value.split_once('=') {
+        Some((registry, rest)) if !registry.is_empty() && !rest.is_empty() => {
+            Ok(make(registry.to_owned(), rest.to_owned()))
+        }
+        _ => Err(ConfigError::Pair { setting, value }),
+    };
+    values.into_iter().map(pair).collect()
+}
