@@ -119,7 +119,7 @@ impl Embedded {
             let observed = if is_present {
                 ImageObs::Present
             } else {
-                self.pulls.observe(&desired.spec, image)
+                self.pulls.observe(&desired.id, &desired.spec, image)
             };
             seen.insert(image.clone(), observed);
         }

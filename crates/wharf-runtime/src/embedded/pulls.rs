@@ -64,15 +64,10 @@ impl Pulls {
         Self { images, clock, hint, tasks, state }
     }
 
-    /// How an image that is not in the store stands.
-    pub(super) fn observe(&self, spec: &GroupSpec, image: &str) -> ImageObs {
-        match self.lock().pulls.get(&self.key(spec, image)) {
-            None => ImageObs::Absent,
-            Some(Pull { failure: None, .. }) => ImageObs::Pulling,
-            Some(Pull { failure: Some((message, retry_at)), .. }) => {
-                ImageObs::Failed { message: message.clone(), retry_at: *retry_at }
-            }
-        }
+    /// How an image that is not in the store stands, for a group.
+    pub(super) fn observe(&self, id: &GroupId, spec: &GroupSpec, image: &str) -> ImageObs {
+        let key = self.key(spec, image);
+        self.lock().observe(id, &key)
     }
 
     /// Begins to pull an image, or joins a pull under way.
@@ -187,6 +182,19 @@ impl Pulls {
 }
 
 impl State {
+    /// A pull for others only is none yet for a group: it would not be told when that ends.
+    fn observe(&self, id: &GroupId, key: &Key) -> ImageObs {
+        match self.pulls.get(key) {
+            Some(Pull { failure: Some((message, retry_at)), .. }) => {
+                ImageObs::Failed { message: message.clone(), retry_at: *retry_at }
+            }
+            Some(Pull { failure: None, waiting, .. }) if waiting.contains_key(id) => {
+                ImageObs::Pulling
+            }
+            Some(_) | None => ImageObs::Absent,
+        }
+    }
+
     /// Returns whether the pull must be begun.
     fn join(&mut self, id: &GroupId, containers: Vec<ContainerName>, key: &Key) -> bool {
         let is_under_way = self.pulls.get(key).is_some_and(|pull| pull.failure.is_none());
@@ -230,4 +238,22 @@ pub(super) fn credentials(credentials: &[RegistryCredential]) -> Vec<Credential>
             password: credential.password.clone(),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_joins_a_pull_of_others_so_that_it_is_told_of_its_end() {
+        let mut state = State::default();
+        let key = ("image".to_owned(), None);
+        let (first, second) = (GroupId::from_bits(1), GroupId::from_bits(2));
+        assert!(state.join(&first, Vec::new(), &key), "the first begins it");
+        assert!(matches!(state.observe(&first, &key), ImageObs::Pulling));
+        assert!(matches!(state.observe(&second, &key), ImageObs::Absent));
+        assert!(!state.join(&second, Vec::new(), &key), "the second joins it");
+        assert!(matches!(state.observe(&second, &key), ImageObs::Pulling));
+        assert_eq!(state.pulls[&key].waiting.len(), 2);
+    }
 }
