@@ -19,6 +19,7 @@ mod init_containers;
 mod lifecycle;
 mod limits;
 mod managed_identity;
+mod many_groups;
 mod metadata;
 mod names;
 mod probes;
