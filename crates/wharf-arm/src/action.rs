@@ -108,6 +108,10 @@ fn of_resource(method: &str, segments: &[&str]) -> Needs {
     if is_read && is_common {
         return Needs::AnyRole { scope: scope_of(2) };
     }
+    // Whether a name is free is asked by whoever is about to make something.
+    if parsed.types == ["checkNameAvailability"] {
+        return Needs::AnyRole { scope: scope_of(2) };
+    }
     // What one may do oneself is asked by everybody who may do anything.
     if is_read && parsed.namespace == "Microsoft.Authorization" && parsed.types == ["permissions"] {
         return Needs::AnyRole { scope: scope_of(parsed.scope) };

@@ -8,9 +8,10 @@
 //! | property | treatment |
 //! |---|---|
 //! | `diagnostics`, `encryptionProperties`, `zones`, `priority`, `extensions`, and `configMap` but of groups made from a profile | echoed, secrets dropped |
-//! | `identity`, `azureFile` volumes, `networkProfile`, `gpu`, SKUs but Standard, profiles, Windows | refused |
+//! | `networkProfile`, `gpu`, SKUs but Standard, profiles, Windows | refused |
 //! | `provisioningState`, `instanceView`, `id`, `ip`, `fqdn` and all unknown names | ignored |
 
+mod azure_file_volume;
 mod containers;
 mod credentials;
 mod dns;

@@ -30,6 +30,7 @@ pub mod resource_group;
 pub mod resource_id;
 pub mod role;
 pub mod shell_words;
+pub mod storage;
 pub mod template;
 pub mod time;
 pub mod whatif;

@@ -59,6 +59,23 @@ const NETWORK: &[&str] = &[
     "2025-07-01",
 ];
 
+const STORAGE: &[&str] = &[
+    "2018-11-01",
+    "2019-04-01",
+    "2019-06-01",
+    "2021-01-01",
+    "2021-04-01",
+    "2021-09-01",
+    "2022-05-01",
+    "2022-09-01",
+    "2023-01-01",
+    "2023-05-01",
+    "2024-01-01",
+    "2025-01-01",
+    "2025-06-01",
+    "2025-08-01",
+];
+
 const fn regional(name: &'static str, versions: &'static [&'static str]) -> Type {
     Type { name, versions, is_regional: true }
 }
@@ -111,6 +128,15 @@ pub const PROVIDERS: &[Provider] = &[
             regional("virtualNetworks/subnets", NETWORK),
             regional("networkSecurityGroups", NETWORK),
             regional("networkSecurityGroups/securityRules", NETWORK),
+        ],
+    },
+    Provider {
+        namespace: "Microsoft.Storage",
+        types: &[
+            regional("storageAccounts", STORAGE),
+            regional("storageAccounts/fileServices", STORAGE),
+            regional("storageAccounts/fileServices/shares", STORAGE),
+            global("checkNameAvailability", STORAGE),
         ],
     },
     Provider {

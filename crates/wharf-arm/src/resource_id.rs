@@ -83,6 +83,13 @@ const SEGMENTS: &[&str] = &[
     "serviceAssociationLinks",
     "virtualNetworks",
     "subnets",
+    "Microsoft.Storage",
+    "storageAccounts",
+    "fileServices",
+    "shares",
+    "listKeys",
+    "regenerateKey",
+    "checkNameAvailability",
     "networkSecurityGroups",
     "securityRules",
     "defaultSecurityRules",
@@ -147,6 +154,9 @@ fn takes_name(segment: &str) -> bool {
             | "serviceAssociationLinks"
             | "virtualNetworks"
             | "subnets"
+            | "storageAccounts"
+            | "fileServices"
+            | "shares"
             | "networkSecurityGroups"
             | "securityRules"
             | "defaultSecurityRules"

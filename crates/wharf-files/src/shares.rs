@@ -59,6 +59,13 @@ impl Shares {
         Ok(Self { root: root.to_owned(), clock, changes, measured })
     }
 
+    /// The accounts that anything is kept for.
+    pub fn accounts(&self) -> Result<Vec<String>, FilesError> {
+        let entries = fs::read_dir(&self.root).map_err(FilesError::file("list", &self.root))?;
+        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        Ok(names.filter(|name| check_account(name).is_ok()).collect())
+    }
+
     /// Shares of an account by name. An account that has none is not an error.
     pub fn list(&self, account: &str, query: &Query) -> Result<Listing, FilesError> {
         let mut names = self.names(account)?;

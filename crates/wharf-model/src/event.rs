@@ -35,6 +35,8 @@ pub enum EventReason {
     Unhealthy,
     /// A volume could not be mounted.
     FailedMount,
+    /// A file share is there to be mounted.
+    SuccessfulMountAzureFileVolume,
 }
 
 impl EventReason {
@@ -50,6 +52,7 @@ impl EventReason {
             Self::BackOff => "BackOff",
             Self::Unhealthy => "Unhealthy",
             Self::FailedMount => "FailedMount",
+            Self::SuccessfulMountAzureFileVolume => "SuccessfulMountAzureFileVolume",
         }
     }
 
@@ -65,6 +68,7 @@ impl EventReason {
             Self::BackOff,
             Self::Unhealthy,
             Self::FailedMount,
+            Self::SuccessfulMountAzureFileVolume,
         ]
         .into_iter()
         .find(|reason| reason.as_str() == text)
@@ -73,9 +77,12 @@ impl EventReason {
     /// News or trouble.
     pub fn event_type(self) -> EventType {
         match self {
-            Self::Pulling | Self::Pulled | Self::Created | Self::Started | Self::Killing => {
-                EventType::Normal
-            }
+            Self::Pulling
+            | Self::Pulled
+            | Self::Created
+            | Self::Started
+            | Self::Killing
+            | Self::SuccessfulMountAzureFileVolume => EventType::Normal,
             Self::Failed | Self::BackOff | Self::Unhealthy | Self::FailedMount => {
                 EventType::Warning
             }

@@ -13,7 +13,7 @@ mod probes;
 mod volumes;
 
 pub use probes::{HttpGet, ProbeAction, ProbeSpec};
-pub use volumes::{GitRepo, SecretFile, VolumeMount, VolumeSource, VolumeSpec};
+pub use volumes::{AzureFile, GitRepo, SecretFile, VolumeMount, VolumeSource, VolumeSpec};
 
 /// One container group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -241,7 +241,7 @@ fn secrets(plan: &BundlePlan<'_>) -> BTreeMap<String, Vec<SecretFile>> {
     let mounted = plan.volumes.iter().filter(mounts);
     let secret = mounted.filter_map(|volume| match &volume.source {
         VolumeSource::Secret(files) => Some((volume.name.clone(), files.clone())),
-        VolumeSource::EmptyDir | VolumeSource::GitRepo(_) => None,
+        VolumeSource::EmptyDir | VolumeSource::GitRepo(_) | VolumeSource::AzureFile(_) => None,
     });
     secret.collect()
 }

@@ -38,6 +38,7 @@ use crate::{
         dns::{NEIGHBOURS, Names},
     },
     shims::{Found, Shims},
+    volumes::share::FileShares,
 };
 
 mod disk;
@@ -94,6 +95,8 @@ pub struct EmbeddedConfig {
     pub executable: Utf8PathBuf,
     /// The images of this host.
     pub images: ImageStore,
+    /// The file shares of this host.
+    pub shares: Arc<dyn FileShares>,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
     /// Whom to tell that a group is worth another look.
@@ -172,7 +175,12 @@ impl Embedded {
         let shims = Shims::new(config.layout.clone(), program.clone());
         let embedded = Self {
             pulls: pulls::Pulls::new(config.images.clone(), Arc::clone(&clock), hint.clone()),
-            fetches: fetches::Fetches::new(program, Arc::clone(&clock), hint.clone()),
+            fetches: fetches::Fetches::new(
+                program,
+                Arc::clone(&clock),
+                hint.clone(),
+                config.shares,
+            ),
             probes: probes::Probes::new(shims.clone(), clock, hint.clone()),
             layout: config.layout,
             images: config.images,

@@ -1,6 +1,7 @@
 //! Volumes on this host: where each is, and making those that only need a directory.
 
 pub mod git;
+pub mod share;
 
 use std::{io, os::unix::fs::PermissionsExt};
 
@@ -15,6 +16,9 @@ pub fn directory(storage: &Storage, volume: &VolumeSpec) -> Option<Utf8PathBuf> 
         VolumeSource::EmptyDir => Some(storage.empty_dir(&volume.name)),
         VolumeSource::GitRepo(repo) => {
             Some(storage.git_repo(&volume.name, &git::fingerprint(repo)))
+        }
+        VolumeSource::AzureFile(wanted) => {
+            Some(storage.share(&volume.name, &share::fingerprint(wanted)))
         }
         VolumeSource::Secret(_) => None,
     }
@@ -32,6 +36,6 @@ pub fn ensure_empty_dir(storage: &Storage, volume: &VolumeSpec) -> io::Result<()
             // As Kubernetes does: containers of any user share it.
             fs::set_permissions(&path, PermissionsExt::from_mode(0o777))
         }
-        VolumeSource::Secret(_) | VolumeSource::GitRepo(_) => Ok(()),
+        VolumeSource::Secret(_) | VolumeSource::GitRepo(_) | VolumeSource::AzureFile(_) => Ok(()),
     }
 }

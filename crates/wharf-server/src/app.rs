@@ -19,8 +19,8 @@ use wharf_runtime::embedded::Embedded;
 use wharf_store::{AcceptError, Accepted, Resource, Store, StoreError};
 
 use crate::{
-    auth::Authenticator, controller::Controller, identity::Identity, ids, metrics::Metrics,
-    sessions::Tickets,
+    auth::Authenticator, controller::Controller, file_shares::FileShares, identity::Identity, ids,
+    metrics::Metrics, sessions::Tickets,
 };
 
 /// The parts of the daemon. Cheap to clone.
@@ -34,6 +34,7 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     pub(crate) tickets: Tickets,
     pub(crate) identity: Identity,
+    pub(crate) files: FileShares,
     pub(crate) settings: Arc<Settings>,
 }
 

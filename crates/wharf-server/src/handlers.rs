@@ -25,6 +25,8 @@ pub(crate) mod role_definitions;
 pub(crate) mod security_groups;
 pub(crate) mod security_rules;
 pub(crate) mod sessions;
+pub(crate) mod shares;
+pub(crate) mod storage_accounts;
 pub(crate) mod subnets;
 pub(crate) mod subscriptions;
 pub(crate) mod tenants;

@@ -18,3 +18,8 @@ pub(crate) fn new_ids() -> NewIds {
 pub(crate) fn new_operation() -> OperationId {
     OperationId(Uuid::new_v4())
 }
+
+/// Fills `bytes` with what nobody can guess.
+pub(crate) fn fill(bytes: &mut [u8]) -> Result<(), aws_lc_rs::error::Unspecified> {
+    aws_lc_rs::rand::fill(bytes)
+}

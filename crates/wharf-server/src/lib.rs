@@ -9,6 +9,7 @@ mod config;
 mod controller;
 mod deployments;
 mod dns_label;
+mod file_shares;
 mod files;
 mod handlers;
 mod host;

@@ -31,7 +31,9 @@ use crate::{
     auth::Authenticator,
     config::{Config, ConfigError, ServeArgs},
     controller::Controller,
-    deployments, host,
+    deployments,
+    file_shares::FileShares,
+    host,
     http::{self, Listeners},
     identity::{Identity, IdentityError},
     ids,
@@ -57,6 +59,9 @@ pub(crate) enum ServeError {
         #[source]
         source: tracing_subscriber::filter::ParseError,
     },
+    /// The file shares cannot be kept.
+    #[error("open the file shares")]
+    Files(#[from] wharf_files::FilesError),
     /// Not run by root.
     #[error("the daemon must run as root: it makes namespaces, cgroups and network links")]
     NotRoot,
@@ -161,6 +166,7 @@ async fn run(config: Config) -> Result<(), ServeError> {
         registries: config.registries.clone(),
         ..ImageConfig::new(config.data_dir.join("images"))
     })?;
+    let files = FileShares::open(&config.data_dir.join("shares"), store.clone())?;
     let management = format!("{}.{}", names::MANAGEMENT, names::suffix(&config.dns_suffix));
     let tls = tls::load(&config.data_dir.join("tls"), config.listen.ip(), &management)?;
     // The backend's hints go to the controller, which needs the backend first.
@@ -182,6 +188,7 @@ async fn run(config: Config) -> Result<(), ServeError> {
         names: (!config.is_uninstalling).then(|| names::names(store.clone(), &config)),
         executable: executable()?,
         images: images.clone(),
+        shares: Arc::new(files.clone()),
         clock: Arc::clone(&clock),
         hint,
     })
@@ -204,7 +211,8 @@ async fn run(config: Config) -> Result<(), ServeError> {
         Err(AcceptError::Refused(error)) => tracing::error!(?error, "interrupted deployments"),
     }
     let (tickets, metrics) = (Tickets::new(Arc::clone(&clock)), Metrics::default());
-    let app = App { store, controller, images, clock, auth, metrics, tickets, identity, settings };
+    let app =
+        App { store, controller, images, clock, auth, metrics, tickets, identity, files, settings };
     serve(&config, app, listeners).await
 }
 
@@ -213,6 +221,8 @@ async fn serve(config: &Config, app: App, listeners: Listeners) -> Result<(), Se
     let management = listeners.groups.local_addr().map_err(failed)?.port();
     metadata_service::start(app.clone(), management).await?;
     let stop = CancellationToken::new();
+    let (swept, stopped) = (app.files.clone(), stop.clone());
+    tokio::spawn(async move { swept.keep_swept(stopped).await });
     let controlling = {
         let (controller, stop) = (app.controller.clone(), stop.clone());
         tokio::spawn(async move { controller.run(stop).await })

@@ -165,6 +165,11 @@ impl Storage {
         self.scratch().join("volumes").join(volume)
     }
 
+    /// A link to the share that an azureFile volume is; the fingerprint is of account, share and key.
+    pub fn share(&self, volume: &str, fingerprint: &str) -> Utf8PathBuf {
+        self.scratch().join("shares").join(format!("{volume}-{fingerprint}"))
+    }
+
     /// What a gitRepo volume holds; the fingerprint is of what was asked for, so that a changed
     /// volume is another directory.
     pub fn git_repo(&self, volume: &str, fingerprint: &str) -> Utf8PathBuf {

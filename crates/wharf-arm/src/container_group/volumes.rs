@@ -8,7 +8,7 @@ use wharf_model::{
     spec::{ContainerSpec, VolumeMount, VolumeSource, VolumeSpec},
 };
 
-use super::{git_repo_volume, secret_volume, unsupported};
+use super::{azure_file_volume, git_repo_volume, secret_volume, unsupported};
 use crate::node::Node;
 
 /// Volumes of one group (semantics.md §3).
@@ -39,7 +39,7 @@ pub(super) fn parse(properties: &Node<'_>) -> Result<(Vec<VolumeSpec>, Vec<Value
     }
     let secrets = |volume: &VolumeSpec| match &volume.source {
         VolumeSource::Secret(files) => files.iter().map(|file| file.content.len()).sum(),
-        VolumeSource::EmptyDir | VolumeSource::GitRepo(_) => 0,
+        VolumeSource::EmptyDir | VolumeSource::GitRepo(_) | VolumeSource::AzureFile(_) => 0,
     };
     // All of them may go to one container, in one message (see `secret_volume`).
     if volumes.iter().map(secrets).sum::<usize>() > SECRETS_MAX {
@@ -73,7 +73,8 @@ fn source(node: &Node<'_>) -> Result<(VolumeSource, (&'static str, Value)), Erro
             (VolumeSource::GitRepo(repo), ("gitRepo", document))
         }
         Some(("azureFile", node)) => {
-            return Err(unsupported(&node.path, "Azure file shares come later"));
+            let (share, document) = azure_file_volume::parse(&node)?;
+            (VolumeSource::AzureFile(share), ("azureFile", document))
         }
         Some((_, node)) => return Err(unsupported(&node.path, "key vault references come later")),
     })

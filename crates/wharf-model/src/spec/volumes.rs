@@ -22,13 +22,15 @@ pub enum VolumeSource {
     Secret(Vec<SecretFile>),
     /// A working copy of a repository, made before the first container starts.
     GitRepo(GitRepo),
+    /// A file share, which outlives the group.
+    AzureFile(AzureFile),
 }
 
 impl VolumeSource {
     /// Whether it must be fetched from elsewhere before containers can start.
     pub fn is_fetched(&self) -> bool {
         match self {
-            Self::GitRepo(_) => true,
+            Self::GitRepo(_) | Self::AzureFile(_) => true,
             Self::EmptyDir | Self::Secret(_) => false,
         }
     }
@@ -66,6 +68,25 @@ impl fmt::Debug for GitRepo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let revision = self.revision.as_deref().unwrap_or("HEAD");
         write!(f, "{} at {revision} in {}", self.repository, self.directory)
+    }
+}
+
+/// A share of a storage account, and what opens it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AzureFile {
+    /// The storage account.
+    pub account: String,
+    /// The share.
+    pub share: String,
+    /// A key of the account in base64, as it was sent.
+    pub key: String,
+    /// Whether no container may write, whatever its mount says.
+    pub read_only: bool,
+}
+
+impl fmt::Debug for AzureFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "share {} of {}, read only: {}", self.share, self.account, self.read_only)
     }
 }
 

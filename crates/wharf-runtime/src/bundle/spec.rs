@@ -20,7 +20,7 @@ use oci_spec::{
 };
 use wharf_model::{
     security,
-    spec::{ContainerSpec, Resources, SecurityContext, VolumeMount},
+    spec::{ContainerSpec, Resources, SecurityContext, VolumeMount, VolumeSource},
 };
 use wharf_shim::{cgroup, protocol::SECRET_SOURCE, userns::IdRange};
 
@@ -227,7 +227,9 @@ fn volume_mounts(plan: &BundlePlan<'_>) -> Result<Vec<Mount>, OciSpecError> {
             continue;
         };
         mounts.push(if let Some(source) = volumes::directory(&storage, spec) {
-            let access = if volume.read_only { "ro" } else { "rw" };
+            let is_closed =
+                matches!(&spec.source, VolumeSource::AzureFile(share) if share.read_only);
+            let access = if volume.read_only || is_closed { "ro" } else { "rw" };
             let options = format!("rbind,{access},rprivate,nodev");
             mount(&volume.mount_path, "bind", source.as_str(), &options)?
         } else {

@@ -9,7 +9,6 @@ use wharf_model::{
     backend::{BackendError, Desired},
     capacity,
     plan::{EndSignal, Step},
-    spec::VolumeSource,
 };
 
 use super::{Embedded, etc, failed};
@@ -74,11 +73,9 @@ impl Embedded {
         let storage = self.layout.storage(&desired.id);
         let volume = desired.spec.volumes.iter().find(|volume| volume.name == name);
         let Some(volume) = volume else { return Ok(()) };
-        match (&volume.source, volumes::directory(&storage, volume)) {
-            (VolumeSource::GitRepo(repo), Some(target)) => {
-                self.fetches.ensure(&desired.id, name, repo, target)
-            }
-            _ => Ok(()),
+        match volumes::directory(&storage, volume) {
+            Some(target) => self.fetches.ensure(&desired.id, volume, target),
+            None => Ok(()),
         }
     }
 

@@ -11,7 +11,7 @@ use std::{
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use wharf_model::{
     GroupId,
     backend::BackendError,
@@ -19,18 +19,32 @@ use wharf_model::{
     error::chain,
     event::{EventReason, Occurrence},
     plan::VolumeObs,
-    spec::GitRepo,
+    spec::{VolumeSource, VolumeSpec},
 };
 
 use super::{
     Hint, failed,
     outbox::{Outbox, retry_at},
 };
-use crate::volumes::git;
+use crate::volumes::{
+    git,
+    share::{self, FileShares},
+};
 
 /// The first pause after a failure; doubles up to [`RETRY_MAX`].
 const RETRY_BASE: Duration = Duration::from_secs(2);
 const RETRY_MAX: Duration = Duration::from_mins(2);
+
+/// A volume that could not be fetched.
+#[derive(Debug, thiserror::Error)]
+enum FetchError {
+    #[error(transparent)]
+    Git(#[from] git::GitError),
+    #[error(transparent)]
+    Share(#[from] share::ShareError),
+    #[error("look for the share")]
+    Ended(#[source] JoinError),
+}
 
 /// All fetches of this daemon.
 #[derive(Clone, Debug)]
@@ -39,6 +53,7 @@ pub(super) struct Fetches {
     program: Utf8PathBuf,
     clock: Arc<dyn Clock>,
     hint: Hint,
+    shares: Arc<dyn FileShares>,
     groups: Arc<Mutex<HashMap<GroupId, Group>>>,
 }
 
@@ -56,8 +71,13 @@ struct Fetch {
 }
 
 impl Fetches {
-    pub(super) fn new(program: Utf8PathBuf, clock: Arc<dyn Clock>, hint: Hint) -> Self {
-        Self { program, clock, hint, groups: Arc::default() }
+    pub(super) fn new(
+        program: Utf8PathBuf,
+        clock: Arc<dyn Clock>,
+        hint: Hint,
+        shares: Arc<dyn FileShares>,
+    ) -> Self {
+        Self { program, clock, hint, shares, groups: Arc::default() }
     }
 
     /// How the volume stands that is to be in a directory.
@@ -77,8 +97,7 @@ impl Fetches {
     pub(super) fn ensure(
         &self,
         id: &GroupId,
-        volume: &str,
-        repo: &GitRepo,
+        volume: &VolumeSpec,
         target: Utf8PathBuf,
     ) -> Result<(), BackendError> {
         let mut groups = self.lock();
@@ -87,31 +106,62 @@ impl Fetches {
         if fetch.task.as_ref().is_some_and(|task| !task.is_finished()) {
             return Ok(());
         }
-        let stage = git::stage(&target)
-            .map_err(|source| failed(format!("fetch volume {volume} of group {id}"), source))?;
+        let doing = || format!("fetch volume {} of group {id}", volume.name);
+        let stage = match &volume.source {
+            VolumeSource::GitRepo(_) => {
+                Some(git::stage(&target).map_err(|source| failed(doing(), source))?)
+            }
+            VolumeSource::EmptyDir | VolumeSource::Secret(_) | VolumeSource::AzureFile(_) => None,
+        };
         fetch.retry_at = None;
         let this = self.clone();
-        let (id, volume, repo) = (id.clone(), volume.to_owned(), repo.clone());
+        let (id, volume) = (id.clone(), volume.clone());
         fetch.task = Some(tokio::spawn(async move {
-            let done = git::clone(&this.program, &repo, &stage, &target).await;
+            let done = this.fetch(&volume, stage, &target).await;
             this.finish(&id, &volume, &target, done);
         }));
         Ok(())
     }
 
+    async fn fetch(
+        &self,
+        volume: &VolumeSpec,
+        stage: Option<Utf8PathBuf>,
+        target: &Utf8Path,
+    ) -> Result<(), FetchError> {
+        match (&volume.source, stage) {
+            (VolumeSource::GitRepo(repo), Some(stage)) => {
+                Ok(git::clone(&self.program, repo, &stage, target).await?)
+            }
+            (VolumeSource::AzureFile(wanted), _) => {
+                let (shares, wanted) = (Arc::clone(&self.shares), wanted.clone());
+                let target = target.to_owned();
+                let linking = move || share::link(shares.as_ref(), &wanted, &target);
+                Ok(tokio::task::spawn_blocking(linking).await.map_err(FetchError::Ended)??)
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn finish(
         &self,
         id: &GroupId,
-        volume: &str,
+        volume: &VolumeSpec,
         target: &Utf8Path,
-        done: Result<(), git::GitError>,
+        done: Result<(), FetchError>,
     ) {
         let now = self.clock.now();
         if let Some(group) = self.lock().get_mut(id) {
             match done {
-                Ok(()) => drop(group.fetches.remove(target)),
+                Ok(()) => {
+                    group.fetches.remove(target);
+                    if matches!(volume.source, VolumeSource::AzureFile(_)) {
+                        group.outbox.tell(mounted(now));
+                    }
+                }
                 Err(error) => {
                     let reason = chain(&error);
+                    let volume = &volume.name;
                     tracing::warn!(group = %id, volume, error = reason, "fetching failed");
                     group.fail(now, volume, target, &reason);
                 }
@@ -137,6 +187,15 @@ impl Fetches {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<GroupId, Group>> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn mounted(at: Timestamp) -> Occurrence {
+    Occurrence {
+        container: None,
+        at,
+        reason: EventReason::SuccessfulMountAzureFileVolume,
+        message: "Successfully mounted Azure File Volume.".to_owned(),
     }
 }
 

@@ -5,7 +5,7 @@ use axum::routing::{delete, get, post};
 use super::table::Routes;
 use crate::handlers::{
     container_groups, deployments, locations, operations, profiles, providers, resources,
-    security_groups, security_rules, subnets, virtual_networks,
+    security_groups, security_rules, shares, storage_accounts, subnets, virtual_networks,
 };
 
 const SUBSCRIPTION: &str = "/subscriptions/{subscription}";
@@ -20,6 +20,7 @@ pub(super) fn all() -> Routes {
         .merge(of_networks())
         .merge(of_profiles())
         .merge(of_providers())
+        .merge(of_storage())
         .route(&format!("{SUBSCRIPTION}/resources"), get(resources::list_by_subscription::handle))
         .route(&format!("{HOME}/resources"), get(resources::list_by_resource_group::handle))
         .route(
@@ -153,4 +154,35 @@ fn of_providers() -> Routes {
         .route(&one, get(providers::get::handle))
         .route(&format!("{one}/register"), post(providers::register::handle))
         .route(&format!("{one}/unregister"), post(providers::unregister::handle))
+}
+
+fn of_storage() -> Routes {
+    let accounts = "providers/Microsoft.Storage/storageAccounts";
+    let account = format!("{HOME}/{accounts}/{{account}}");
+    let service = format!("{account}/fileServices/default");
+    Routes::new()
+        .route(&format!("{SUBSCRIPTION}/{accounts}"), get(storage_accounts::list::handle))
+        .route(&format!("{HOME}/{accounts}"), get(storage_accounts::list::handle))
+        .route(
+            &format!("{SUBSCRIPTION}/providers/Microsoft.Storage/checkNameAvailability"),
+            post(storage_accounts::check_name_availability::handle),
+        )
+        .route(
+            &account,
+            get(storage_accounts::get::handle)
+                .put(storage_accounts::create_or_update::handle)
+                .patch(storage_accounts::create_or_update::handle)
+                .delete(storage_accounts::delete::handle),
+        )
+        .route(&format!("{account}/listKeys"), post(storage_accounts::list_keys::handle))
+        .route(&format!("{account}/regenerateKey"), post(storage_accounts::regenerate_key::handle))
+        .route(&service, get(storage_accounts::get_file_service::handle))
+        .route(&format!("{service}/shares"), get(shares::list::handle))
+        .route(
+            &format!("{service}/shares/{{share}}"),
+            get(shares::get::handle)
+                .put(shares::create_or_update::handle)
+                .patch(shares::update::handle)
+                .delete(shares::delete::handle),
+        )
 }

@@ -161,14 +161,47 @@ fn the_template_with_an_empty_directory_shares_it() {
 }
 
 #[test]
+fn the_template_with_a_storage_account_hands_its_key_to_the_container() {
+    let wharf = Daemon::start();
+    let deployments = Deployments::new(&wharf);
+    // Nothing of this name is to be had here: what matters is what the container is given.
+    let layout = wharf.dir().join("layout");
+    busybox_layout(&layout);
+    wharf.ok(&["image", "import", layout.to_str().unwrap(), "--name", "microsoft/azure-cli"]);
+    let given = [("storageAccountName", json!("fromtemplate")), ("fileShareName", json!("share"))];
+    let body = az_body(&quickstart("aci-storage-file-share"), &given);
+    assert_eq!(deployments.put("share", &body).status, 201);
+    let path =
+        format!("{}/providers/Microsoft.Storage/storageAccounts/fromtemplate", deployments.home);
+    let made = wait_for(Duration::from_secs(30), || {
+        let list = format!(
+            "{}/providers/Microsoft.ContainerInstance/containerGroups?api-version=2025-09-01",
+            deployments.home
+        );
+        !get(&wharf, &list)["value"].as_array().unwrap().is_empty()
+    });
+    assert!(made, "{}", wharf.log());
+    let keys = send(&wharf, "POST", &format!("{path}/listKeys?api-version=2019-06-01"), Some("{}"));
+    let group = deployments.group("createshare-containerinstance");
+    let environment = &group["properties"]["containers"][0]["properties"]["environmentVariables"];
+    assert_eq!(environment[0]["value"], keys.body["keys"][0]["value"]);
+    assert_eq!(environment[1]["value"], "fromtemplate");
+    clear(&wharf, &deployments.home);
+}
+
+#[test]
 fn a_template_that_needs_what_is_not_there_fails_clearly() {
     let wharf = Daemon::start();
     let deployments = Deployments::new(&wharf);
-    let share =
-        az_body(&quickstart("aci-storage-file-share"), &[("fileShareName", json!("share"))]);
-    let refused = deployments.put("share", &share);
+    let other = json!([{ "type": "Microsoft.KeyVault/vaults", "apiVersion": "2023-07-01",
+        "name": "v", "location": "local", "properties": {} }]);
+    let body = json!({ "properties": {
+        "mode": "Incremental",
+        "template": serde_json::from_str::<Value>(&template(&other, &json!({}))).unwrap(),
+    }});
+    let refused = deployments.put("vault", &body.to_string());
     assert_eq!((refused.status, refused.code()), (404, "InvalidResourceNamespace"));
-    assert!(refused.body.to_string().contains("Microsoft.Storage"), "{}", refused.body);
+    assert!(refused.body.to_string().contains("Microsoft.KeyVault"), "{}", refused.body);
     clear(&wharf, &deployments.home);
 }
 

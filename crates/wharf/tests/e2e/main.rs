@@ -13,6 +13,7 @@ mod deployments;
 mod environment;
 mod examples;
 mod exec;
+mod file_shares;
 mod identity;
 mod images;
 mod init_containers;

@@ -68,13 +68,30 @@ pub(crate) fn body_of(group: &Value) -> Value {
     let properties = body["properties"].as_object_mut().unwrap();
     properties.remove("provisioningTimeoutInSeconds");
     properties.remove("isCustomProvisioningTimeout");
-    for volume in properties.get_mut("volumes").and_then(Value::as_array_mut).into_iter().flatten()
-    {
-        if let Some(share) = volume.get_mut("azureFile") {
-            share["storageAccountKey"] = json!("c2VjcmV0");
-        }
-    }
     body
+}
+
+/// Makes the shares that a body mounts, and gives it the key of their account.
+fn make_shares(wharf: &Daemon, path: &str, body: &mut Value) {
+    let subscription = path.split('/').nth(2).unwrap();
+    let home = format!("/subscriptions/{subscription}/resourceGroups/files");
+    let volumes = body.pointer_mut("/properties/volumes").and_then(Value::as_array_mut);
+    let shares = volumes.into_iter().flatten().filter_map(|volume| volume.get_mut("azureFile"));
+    for share in shares.filter(|share| share.get("storageAccountName").is_some()) {
+        let account = share["storageAccountName"].as_str().unwrap().to_lowercase();
+        let name = share["shareName"].as_str().unwrap().to_lowercase();
+        let at = format!("{home}/providers/Microsoft.Storage/storageAccounts/{account}");
+        let send = |method, path: &str, body: &Value| {
+            wharf.arm(method, &format!("{path}?api-version=2021-04-01"), Some(body))
+        };
+        send("PUT", &home, &json!({ "location": "westus" }));
+        let body = json!({
+            "location": "westus", "kind": "StorageV2", "sku": { "name": "Standard_LRS" } });
+        send("PUT", &at, &body);
+        send("PUT", &format!("{at}/fileServices/default/shares/{name}"), &json!({}));
+        let keys = send("POST", &format!("{at}/listKeys"), &json!({}));
+        share["storageAccountKey"] = keys.at("/keys/0/value").clone();
+    }
 }
 
 /// PUTs a body. What is refused as not supported is taken out, one property after the other, and
@@ -86,6 +103,7 @@ pub(crate) fn put(
     mut body: Value,
     found: &mut Vec<Found>,
 ) -> (Answer, Vec<String>) {
+    make_shares(wharf, path, &mut body);
     let mut refused = Vec::new();
     loop {
         let answer = wharf.arm("PUT", path, Some(&body));

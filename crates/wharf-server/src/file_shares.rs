@@ -1,0 +1,150 @@
+//! The file shares of this host: accounts are in the store, their shares in directories.
+
+use std::{error::Error as StdError, io, sync::Arc, time::Duration};
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use camino::{Utf8Path, Utf8PathBuf};
+use tokio::sync::{Mutex, MutexGuard};
+use tokio_util::sync::CancellationToken;
+use wharf_arm::storage::keys::Keys;
+use wharf_files::{Code, FilesError, Shares};
+use wharf_model::{Error, error::chain, group::Power, spec::AzureFile, spec::VolumeSource};
+use wharf_runtime::volumes::share::{self, ShareError};
+use wharf_store::{Filter, Resource, Store, StoreError};
+
+/// How often what is left of deleted accounts is looked for: resource groups may go later than
+/// their deletion is answered.
+const SWEEP: Duration = Duration::from_secs(30);
+
+/// Accounts and shares together. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct FileShares {
+    pub(crate) shares: Arc<Shares>,
+    store: Store,
+    /// Held while an account is made, so that no sweep takes its directory for a dead one's.
+    making: Arc<Mutex<()>>,
+}
+
+impl FileShares {
+    pub(crate) fn open(root: &Utf8Path, store: Store) -> Result<Self, FilesError> {
+        let shares = Arc::new(Shares::open(root.as_std_path())?);
+        Ok(Self { shares, store, making: Arc::default() })
+    }
+
+    /// Keeps accounts from being swept while the guard lives.
+    pub(crate) async fn hold(&self) -> MutexGuard<'_, ()> {
+        self.making.lock().await
+    }
+
+    /// Does what blocks where that holds nobody up.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Shares) -> Result<T, FilesError> + Send + 'static,
+    ) -> Result<T, Error> {
+        let shares = Arc::clone(&self.shares);
+        tokio::task::spawn_blocking(move || work(&shares))
+            .await
+            .map_err(|error| Error::internal(error.to_string()))?
+            .map_err(|error| failed(&error))
+    }
+
+    /// Removes what is kept for accounts that are not there any more.
+    pub(crate) async fn sweep(&self) -> Result<(), Error> {
+        let _held = self.hold().await;
+        let store = self.store.clone();
+        self.blocking(move |shares| {
+            for account in shares.accounts()? {
+                // What cannot be looked up is kept.
+                if let Ok(None) = store.storage_account(&account) {
+                    shares.delete_account(&account)?;
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Sweeps now and then, until `stop`.
+    pub(crate) async fn keep_swept(&self, stop: CancellationToken) {
+        let mut period = tokio::time::interval(SWEEP);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = period.tick() => {
+                    if let Err(error) = self.sweep().await {
+                        tracing::warn!(?error, "deleted storage accounts are not swept");
+                    }
+                }
+            }
+        }
+    }
+
+    /// The name of a running group that has a share of this account mounted: this one, or any.
+    pub(crate) fn user_of(
+        &self,
+        account: &Resource,
+        share: Option<&str>,
+    ) -> Result<Option<String>, StoreError> {
+        let subscription = account.key.resource_group.subscription.clone();
+        let name = account.key.name.as_str();
+        let groups = self.store.list_groups(&Filter::Subscription(subscription), None, u32::MAX)?;
+        let uses = |source: &VolumeSource| match source {
+            VolumeSource::AzureFile(used) => {
+                used.account == name && share.is_none_or(|share| share == used.share)
+            }
+            _ => false,
+        };
+        let found = groups.into_iter().find(|group| {
+            group.power == Power::Running
+                && group.spec.volumes.iter().any(|volume| uses(&volume.source))
+        });
+        Ok(found.map(|group| group.key.name.as_str().to_owned()))
+    }
+}
+
+/// A refusal by the shares, as the management API tells it.
+fn failed(error: &FilesError) -> Error {
+    let code = error.code();
+    let kind = match code.status() {
+        404 => wharf_model::ErrorKind::NotFound,
+        409 => wharf_model::ErrorKind::Conflict,
+        400 => wharf_model::ErrorKind::InvalidParameter,
+        _ => return Error::internal(chain(error)),
+    };
+    let message = match error {
+        FilesError::Refused { message, .. } => message.clone().into_owned(),
+        FilesError::File { .. } => return Error::internal(chain(error)),
+    };
+    Error::new(kind, code.name(), message)
+}
+
+/// The keys of an account.
+pub(crate) fn keys(account: &Resource) -> Result<Keys, Error> {
+    let secret = account.content.secret.as_deref().unwrap_or_default();
+    serde_json::from_slice(secret).map_err(|error| Error::internal(format!("read keys: {error}")))
+}
+
+impl share::FileShares for FileShares {
+    fn directory(&self, wanted: &AzureFile) -> Result<Utf8PathBuf, ShareError> {
+        let AzureFile { account, share, key, .. } = wanted;
+        let look = |source: Box<dyn StdError + Send + Sync>| ShareError::Look {
+            share: share.clone(),
+            source,
+        };
+        let found = self.store.storage_account(account).map_err(|error| look(error.into()))?;
+        let found = found.ok_or_else(|| ShareError::NoAccount { account: account.clone() })?;
+        let keys =
+            keys(&found).map_err(|_| look("the keys of the account are unreadable".into()))?;
+        let given = BASE64_STANDARD.decode(key).unwrap_or_default();
+        if !keys.bytes().iter().any(|key| verify_slices_are_equal(key, &given).is_ok()) {
+            return Err(ShareError::WrongKey { account: account.clone() });
+        }
+        match self.shares.tree(found.key.name.as_str(), share) {
+            Ok(tree) => Utf8PathBuf::from_path_buf(tree)
+                .map_err(|_| look(io::Error::other("its path is not UTF-8").into())),
+            Err(error) if matches!(error.code(), Code::InternalError) => Err(look(error.into())),
+            Err(_) => Err(ShareError::NoShare { account: account.clone(), share: share.clone() }),
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! `Microsoft.Storage/storageAccounts/fileServices/shares`: shares by the management API.
+
+use serde_json::Value;
+use wharf_arm::storage::share::{self, Shown};
+use wharf_files::{AccessTier, Share};
+use wharf_model::Error;
+use wharf_store::Resource;
+
+use crate::app::App;
+
+pub(crate) mod create_or_update;
+pub(crate) mod delete;
+pub(crate) mod get;
+pub(crate) mod list;
+pub(crate) mod update;
+
+fn document(account: &Resource, found: &Share, used: Option<u64>) -> Value {
+    let shown = Shown {
+        name: &found.name,
+        quota: found.settings.quota,
+        metadata: &found.settings.metadata,
+        tier: found.settings.access_tier.name(),
+        etag: &found.etag,
+        last_modified: found.last_modified,
+        used,
+    };
+    share::render(&account.key, &shown)
+}
+
+fn tier(parsed: &share::Parsed) -> Result<Option<AccessTier>, Error> {
+    let Some(name) = &parsed.tier else { return Ok(None) };
+    let path = "properties.accessTier";
+    let message = format!("The property '{path}' has the value '{name}', which is no access tier.");
+    let found = AccessTier::parse(name);
+    found.map(Some).ok_or_else(|| Error::invalid("InvalidHeaderValue", message, path))
+}
+
+/// Refuses to take away what a running group has mounted: a share of the account, or any.
+pub(crate) async fn check_unused(
+    app: &App,
+    account: &Resource,
+    name: Option<&str>,
+) -> Result<(), Error> {
+    let (files, wanted) = (app.files.clone(), account.clone());
+    let share = name.map(ToOwned::to_owned);
+    let user = app.read(move |_| files.user_of(&wanted, share.as_deref())).await?;
+    match user {
+        None => Ok(()),
+        Some(group) => Err(share::in_use(name.unwrap_or(account.key.name.as_str()), &group)),
+    }
+}

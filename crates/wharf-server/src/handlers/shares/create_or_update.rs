@@ -1,0 +1,53 @@
+//! PUT: 201 for a new share, 200 for one that was there, which is changed.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+};
+use wharf_arm::storage::share;
+use wharf_files::{Change, Created, Settings};
+
+use crate::{
+    app::App,
+    handlers::storage_accounts::AtAccount,
+    http::{ApiResult, Body, ResourcesVersion},
+};
+
+pub(crate) async fn handle(
+    State(app): State<App>,
+    Path(path): AtAccount,
+    _: ResourcesVersion,
+    Body(body): Body,
+) -> ApiResult<Response> {
+    // An account that is being deleted gets no more shares.
+    let _held = app.files.hold().await;
+    let account = path.find(&app).await?;
+    let parsed = share::parse(&body)?;
+    let tier = super::tier(&parsed)?;
+    let name = path.share.unwrap_or_default();
+    let owner = account.key.name.as_str().to_owned();
+    let (found, is_new) = app
+        .files
+        .blocking(move |shares| {
+            let usual = Settings::default();
+            let settings = Settings {
+                quota: parsed.quota.unwrap_or(usual.quota),
+                metadata: parsed.metadata.clone().unwrap_or_default(),
+                access_tier: tier.unwrap_or_default(),
+                ..usual
+            };
+            match shares.create(&owner, &name, settings)? {
+                Created::New(share) => Ok((share, true)),
+                Created::AlreadyThere(_) => {
+                    let (quota, metadata) = (parsed.quota, parsed.metadata);
+                    let change = Change { quota, metadata, access_tier: tier, policies: None };
+                    Ok((shares.update(&owner, &name, change)?, false))
+                }
+            }
+        })
+        .await?;
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(super::document(&account, &found, None))).into_response())
+}

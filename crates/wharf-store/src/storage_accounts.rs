@@ -1,0 +1,54 @@
+//! Storage accounts: plain resources whose names are taken for the whole host, since names of hosts
+//! and directories are made of them.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _};
+use wharf_model::{Error, Name, ResourceKey};
+
+use crate::{
+    AcceptError, Resource, ResourceContent, SealKey, Store, StoreError, error::sql, resources, rows,
+};
+
+/// The type of a storage account.
+const STORAGE_ACCOUNT: &str = "Microsoft.Storage/storageAccounts";
+
+impl Store {
+    /// [`Store::change_resource`] for a storage account, or `taken` when another one has its name.
+    pub fn change_storage_account(
+        &self,
+        now: Timestamp,
+        key: &ResourceKey,
+        taken: Error,
+        decide: impl FnOnce(Option<&Resource>) -> Result<ResourceContent, Error>,
+    ) -> Result<(Resource, bool), AcceptError> {
+        let seal = &self.inner.config.key;
+        self.transact("change a storage account", |tx| {
+            if find(tx, seal, &key.name)?.is_some_and(|other| other.key != *key) {
+                return Err(AcceptError::Refused(taken));
+            }
+            resources::change(tx, seal, now, key, |current| decide(current).map(Some))
+        })
+    }
+
+    /// The storage account of that name, wherever it is.
+    pub fn storage_account(&self, name: &str) -> Result<Option<Resource>, StoreError> {
+        self.read(|connection| find(connection, &self.inner.config.key, &Name::new(name)))
+    }
+}
+
+fn find(
+    connection: &Connection,
+    seal: &SealKey,
+    name: &Name,
+) -> Result<Option<Resource>, StoreError> {
+    let kind = Name::from(STORAGE_ACCOUNT);
+    let key: Option<String> = connection
+        .prepare_cached("SELECT key FROM resources WHERE type_key = ? AND name_key = ?")
+        .and_then(|mut select| {
+            select.query_row([kind.folded(), name.folded()], |row| row.get(0)).optional()
+        })
+        .map_err(sql("find a storage account"))?;
+    let Some(key) = key else { return Ok(None) };
+    let key: ResourceKey = rows::from_json("resource key", &key)?;
+    resources::find(connection, seal, &key)
+}
