@@ -30,8 +30,9 @@ pub(crate) fn open_with(
     mode: Mode,
 ) -> Result<OwnedFd> {
     let path = if path.is_empty() { OsStr::new(".") } else { path };
-    let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NOCTTY;
-    let flags = if flags.contains(OFlags::PATH) { flags } else { flags | OFlags::NONBLOCK };
+    let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let careful = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let flags = if flags.contains(OFlags::PATH) { flags } else { flags | careful };
     let mut opened = Err(Errno::AGAIN);
     for _ in 0..TRIES {
         opened = openat2(directory.as_fd(), path, flags, mode, RESOLVE);

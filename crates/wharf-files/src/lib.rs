@@ -15,6 +15,7 @@ mod request;
 mod service;
 mod shares;
 mod times;
+mod tree;
 mod usage;
 mod xml;
 

@@ -72,6 +72,19 @@ impl Call {
         self.header(name).map(parse).transpose()
     }
 
+    /// A header that has to be there.
+    pub(crate) fn required(&self, name: &'static str) -> Result<&str, FilesError> {
+        self.header(name).ok_or_else(|| {
+            let message = format!("The header {name} is missing.");
+            FilesError::because(Code::MissingRequiredHeader, message)
+        })
+    }
+
+    /// Whether a header says yes.
+    pub(crate) fn says_true(&self, name: &str) -> bool {
+        self.header(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+
     /// How many results at most: up to 5,000.
     pub(crate) fn max_results(&self) -> Result<usize, FilesError> {
         const MAX: usize = 5000;

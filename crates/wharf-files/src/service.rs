@@ -1,9 +1,17 @@
 //! The Azure Files REST service.
 
 mod answer;
+mod content;
+mod copy;
+mod directory;
+mod file;
+mod handles;
+mod headers;
 mod operation;
 mod properties;
+mod rename;
 mod share;
+mod source;
 
 use std::sync::Arc;
 
@@ -11,6 +19,8 @@ use axum::{
     body::Body,
     http::{Request, Response},
 };
+
+use jiff::Timestamp;
 
 use self::{
     answer::{Answer, Reply},
@@ -23,6 +33,7 @@ use crate::{
     error::{Code, FilesError},
     request::{Call, Target},
     shares::Shares,
+    tree::Tree,
 };
 
 /// Answers requests.
@@ -40,11 +51,13 @@ impl std::fmt::Debug for Service {
 }
 
 /// A request whose sender may do what it asks for.
-#[derive(Debug)]
 struct Context {
     call: Call,
+    grant: Grant,
     shares: Arc<Shares>,
     account: Account,
+    accounts: Arc<dyn Accounts>,
+    now: Timestamp,
 }
 
 impl Service {
@@ -82,6 +95,7 @@ impl Service {
     }
 
     fn authorize(&self, call: Call) -> Result<(Arc<Context>, Operation), FilesError> {
+        let now = self.clock.now();
         let account = self.accounts.account(&call.target.account).map_err(|error| {
             tracing::error!(error = &*error as &dyn std::error::Error, "an account cannot be read");
             Code::InternalError
@@ -89,13 +103,26 @@ impl Service {
         let account = account.ok_or_else(|| {
             FilesError::because(Code::ResourceNotFound, "The specified account does not exist.")
         })?;
-        let grant = auth::authorize(&call, &account, &self.shares, self.clock.now())?;
+        let grant = auth::authorize(&call, &account, &self.shares, now)?;
         let operation = Operation::of(&call)?;
         if let Grant::Signed(scope) = &grant {
             scope.check(operation.need())?;
         }
-        let shares = Arc::clone(&self.shares);
-        Ok((Arc::new(Context { call, shares, account }), operation))
+        let (shares, accounts) = (Arc::clone(&self.shares), Arc::clone(&self.accounts));
+        let context = Context { call, grant, shares, account, accounts, now };
+        Ok((Arc::new(context), operation))
+    }
+}
+
+impl Context {
+    /// What is in the share that the request is about.
+    fn tree(&self) -> Result<Tree, FilesError> {
+        Tree::open(&self.shares.tree(&self.account.name, self.share()?)?)
+    }
+
+    /// Counts bytes that are about to be written.
+    fn reserve(&self, bytes: u64) -> Result<(), FilesError> {
+        self.shares.reserve(&self.account.name, self.share()?, bytes)
     }
 }
 

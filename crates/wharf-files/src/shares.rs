@@ -174,10 +174,16 @@ impl Shares {
     /// Refuses to let a share grow beyond its quota; else counts `bytes` as written.
     pub fn reserve(&self, account: &str, share: &str, bytes: u64) -> Result<(), FilesError> {
         let quota = u64::from(self.show(account, share)?.settings.quota) << 30;
-        if self.usage(account, share)?.saturating_add(bytes) > quota {
-            return Err(Code::ShareSizeLimitReached.into());
+        let tree = self.tree(account, share)?;
+        let full = |used: u64| used.saturating_add(bytes) > quota;
+        if full(self.usage(account, share)?) {
+            // What has been added may have replaced something.
+            self.measured().forget(&tree);
+            if full(self.usage(account, share)?) {
+                return Err(Code::ShareSizeLimitReached.into());
+            }
         }
-        self.measured().add(&self.tree(account, share)?, bytes);
+        self.measured().add(&tree, bytes);
         Ok(())
     }
 

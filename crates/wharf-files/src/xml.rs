@@ -48,6 +48,13 @@ impl Document {
         self
     }
 
+    /// An element with text that is percent-encoded.
+    pub(crate) fn encoded(&mut self, name: &str, value: &str) -> &mut Self {
+        let value = escape(value);
+        self.text.extend(["<", name, " Encoded=\"true\">", value.as_ref(), "</", name, ">"]);
+        self
+    }
+
     /// An element with text, if there is any.
     pub(crate) fn maybe(&mut self, name: &str, value: Option<&str>) -> &mut Self {
         if let Some(value) = value {
@@ -77,4 +84,9 @@ pub(crate) fn parse<T: serde::de::DeserializeOwned>(text: &[u8]) -> Result<T, Fi
     let text = text.trim_start_matches('\u{feff}');
     quick_xml::de::from_str(text)
         .map_err(|error| FilesError::detailed(Code::InvalidXmlDocument, error.to_string()))
+}
+
+/// Whether a name can be in a document as it is.
+pub(crate) fn is_plain(name: &str) -> bool {
+    name.chars().all(|c| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}'))
 }

@@ -225,8 +225,12 @@ fn a_share_does_not_grow_beyond_its_quota() {
     let fixture = Fixture::new();
     let settings = Settings { quota: 1, ..Settings::default() };
     fixture.shares.create(ACCOUNT, "data", settings).unwrap();
+    fixture.shares.reserve(ACCOUNT, "data", 1 << 30).unwrap();
+    // Nothing came of it, so there is place again.
     fixture.shares.reserve(ACCOUNT, "data", 1 << 29).unwrap();
-    fixture.shares.reserve(ACCOUNT, "data", 1 << 29).unwrap();
+    let file = fixture.shares.tree(ACCOUNT, "data").unwrap().join("file");
+    let file = fs::File::create(file).unwrap();
+    rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, 1 << 30).unwrap();
     let refused = fixture.shares.reserve(ACCOUNT, "data", 1).unwrap_err();
     assert_eq!(refused.code(), Code::ShareSizeLimitReached);
 }

@@ -45,6 +45,16 @@ impl Answer {
         Self::new(StatusCode::ACCEPTED)
     }
 
+    /// What a condition of a reader's says it knows already.
+    pub(crate) fn not_modified() -> Self {
+        let answer = Self::new(StatusCode::NOT_MODIFIED);
+        answer.header("x-ms-error-code", Code::ConditionNotMet.name())
+    }
+
+    pub(crate) fn partial() -> Self {
+        Self::new(StatusCode::PARTIAL_CONTENT)
+    }
+
     /// A document.
     pub(crate) fn xml(document: Document) -> Self {
         let answer = Self::ok().header("content-type", "application/xml");
@@ -58,6 +68,20 @@ impl Answer {
         if let (Ok(name), Ok(value)) = (name, value) {
             self.headers.insert(name, value);
         }
+        self
+    }
+
+    /// Adds a header if there is something to say.
+    pub(crate) fn maybe(self, name: &str, value: Option<impl AsRef<str>>) -> Self {
+        match value {
+            Some(value) => self.header(name, value),
+            None => self,
+        }
+    }
+
+    /// Takes a header away.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.headers.remove(name);
         self
     }
 

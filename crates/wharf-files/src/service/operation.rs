@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use axum::{body::Body, http::Method};
 
-use super::{Answer, Context, properties, share};
+use super::{Answer, Context, content, copy, directory, file, handles, properties, rename, share};
 use crate::{
     auth::Need,
     error::{Code, FilesError},
     request::Call,
+    tree::Kind,
 };
 
 /// What can be asked for.
@@ -25,6 +26,27 @@ pub(crate) enum Operation {
     GetShareStats,
     GetShareAcl,
     SetShareAcl,
+    CreateDirectory,
+    GetDirectory,
+    DeleteDirectory,
+    SetDirectoryProperties,
+    SetDirectoryMetadata,
+    ListDirectory,
+    RenameDirectory,
+    CreateFile,
+    GetFile,
+    GetFileProperties,
+    GetFileMetadata,
+    DeleteFile,
+    SetFileProperties,
+    SetFileMetadata,
+    PutRange,
+    ListRanges,
+    CopyFile,
+    AbortCopy,
+    RenameFile,
+    ListHandles,
+    CloseHandles,
 }
 
 impl Operation {
@@ -44,6 +66,8 @@ impl Operation {
         let found = match (&call.share, call.path.is_empty(), kind.as_str()) {
             (None, ..) => Self::of_service(method, &kind, &comp),
             (Some(_), true, "share") => Self::of_share(method, &comp),
+            (Some(_), root, "directory") => Self::of_directory(method, &comp, root),
+            (Some(_), root, "") => Self::of_file(call, method, &comp, root),
             _ => None,
         };
         found.ok_or_else(|| match comp.as_str() {
@@ -78,6 +102,43 @@ impl Operation {
         })
     }
 
+    fn of_directory(method: &str, comp: &str, root: bool) -> Option<Self> {
+        Some(match (method, comp) {
+            ("GET", "list") => Self::ListDirectory,
+            ("GET", "" | "metadata") => Self::GetDirectory,
+            ("PUT", "properties") => Self::SetDirectoryProperties,
+            ("PUT", "metadata") => Self::SetDirectoryMetadata,
+            ("PUT", "") if !root => Self::CreateDirectory,
+            ("DELETE", "") if !root => Self::DeleteDirectory,
+            ("PUT", "rename") if !root => Self::RenameDirectory,
+            _ => return None,
+        })
+    }
+
+    fn of_file(call: &Call, method: &str, comp: &str, root: bool) -> Option<Self> {
+        match (method, comp) {
+            ("GET", "listhandles") => return Some(Self::ListHandles),
+            ("PUT", "forceclosehandles") => return Some(Self::CloseHandles),
+            _ if root => return None,
+            _ => {}
+        }
+        Some(match (method, comp) {
+            ("PUT", "") if call.header("x-ms-copy-source").is_some() => Self::CopyFile,
+            ("PUT", "") => Self::CreateFile,
+            ("GET", "") if call.method == Method::HEAD => Self::GetFileProperties,
+            ("GET", "") => Self::GetFile,
+            ("GET", "metadata") => Self::GetFileMetadata,
+            ("GET", "rangelist") => Self::ListRanges,
+            ("DELETE", "") => Self::DeleteFile,
+            ("PUT", "properties") => Self::SetFileProperties,
+            ("PUT", "metadata") => Self::SetFileMetadata,
+            ("PUT", "range") => Self::PutRange,
+            ("PUT", "copy") => Self::AbortCopy,
+            ("PUT", "rename") => Self::RenameFile,
+            _ => return None,
+        })
+    }
+
     /// What a signature has to allow.
     pub(crate) fn need(self) -> Need {
         let (kind, any, file) = match self {
@@ -89,6 +150,25 @@ impl Operation {
             Self::DeleteShare => ('c', "d", false),
             Self::SetShareProperties | Self::SetShareMetadata => ('c', "w", false),
             Self::GetShareAcl | Self::SetShareAcl => ('c', "", false),
+            Self::CreateDirectory => ('o', "cw", false),
+            Self::GetDirectory => ('o', "r", false),
+            Self::DeleteDirectory => ('o', "d", false),
+            Self::SetDirectoryProperties
+            | Self::SetDirectoryMetadata
+            | Self::RenameDirectory
+            | Self::CloseHandles => ('o', "w", false),
+            Self::ListDirectory => ('c', "l", false),
+            Self::ListHandles => ('o', "l", false),
+            Self::CreateFile | Self::CopyFile => ('o', "cw", true),
+            Self::GetFile | Self::GetFileProperties | Self::GetFileMetadata | Self::ListRanges => {
+                ('o', "r", true)
+            }
+            Self::DeleteFile => ('o', "d", true),
+            Self::SetFileProperties
+            | Self::SetFileMetadata
+            | Self::PutRange
+            | Self::AbortCopy
+            | Self::RenameFile => ('o', "w", true),
         };
         Need { kind, any, file }
     }
@@ -107,6 +187,27 @@ impl Operation {
             Self::GetShareStats => share::stats(context).await,
             Self::GetShareAcl => share::get_acl(context).await,
             Self::SetShareAcl => share::set_acl(context, body).await,
+            Self::CreateDirectory => directory::create(context).await,
+            Self::GetDirectory => directory::get(context).await,
+            Self::DeleteDirectory => directory::delete(context).await,
+            Self::SetDirectoryProperties => directory::set_properties(context).await,
+            Self::SetDirectoryMetadata => directory::set_metadata(context).await,
+            Self::ListDirectory => directory::list_entries(context).await,
+            Self::RenameDirectory => rename::rename(context, Kind::Directory).await,
+            Self::CreateFile => file::create(context, body).await,
+            Self::GetFile => content::get(context).await,
+            Self::GetFileProperties => file::get_properties(context).await,
+            Self::GetFileMetadata => file::get_metadata(context).await,
+            Self::DeleteFile => file::delete(context).await,
+            Self::SetFileProperties => file::set_properties(context).await,
+            Self::SetFileMetadata => file::set_metadata(context).await,
+            Self::PutRange => content::put_range(context, body).await,
+            Self::ListRanges => content::list_ranges(context).await,
+            Self::CopyFile => copy::copy(context).await,
+            Self::AbortCopy => copy::abort(context).await,
+            Self::RenameFile => rename::rename(context, Kind::File).await,
+            Self::ListHandles => handles::list(context).await,
+            Self::CloseHandles => handles::close(context).await,
         }
     }
 }

@@ -3,5 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 mod client;
+mod directories;
+mod files;
+mod hostile;
 mod server;
 mod share;

@@ -1,6 +1,10 @@
 //! A file service on loopback, without TLS: `http://127.0.0.1:port/<account>/<share>/...`
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use axum::{
     Router,
@@ -34,7 +38,7 @@ pub(crate) struct Server {
     runtime: Option<Runtime>,
     address: SocketAddr,
     pub(crate) shares: Arc<Shares>,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Server {
@@ -48,7 +52,7 @@ impl Server {
         let router = Router::new().fallback(serve).with_state(service);
         let router = router.into_make_service_with_connect_info::<SocketAddr>();
         runtime.spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { runtime: Some(runtime), address, shares, _dir: dir }
+        Self { runtime: Some(runtime), address, shares, dir }
     }
 
     pub(crate) fn endpoint(&self) -> String {
@@ -57,6 +61,11 @@ impl Server {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// A directory beside the shares.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     pub(crate) fn tree(&self, share: &str) -> PathBuf {

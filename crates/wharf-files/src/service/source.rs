@@ -1,0 +1,100 @@
+//! Files that a request takes from: named by an address, somewhere in this Wharf.
+
+use axum::http::{Request, Uri};
+
+use super::Context;
+use crate::{
+    auth::{self, Grant, Need},
+    error::{Code, FilesError},
+    request::{Call, Target},
+    tree::{Node, Tree},
+};
+
+const READ: Need = Need { kind: 'o', any: "r", file: true };
+const REMOVE: Need = Need { kind: 'o', any: "d", file: true };
+
+/// The account, share and path of an address.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) call: Call,
+}
+
+impl Source {
+    /// Takes an address apart, and finds out whether the sender may read there.
+    pub(super) fn find(context: &Context, address: &str) -> Result<Self, FilesError> {
+        let source = Self::parse(context, address)?;
+        source.check(context, READ)?;
+        Ok(source)
+    }
+
+    /// The same for what is to be moved away.
+    pub(super) fn find_to_move(context: &Context, address: &str) -> Result<Self, FilesError> {
+        let source = Self::parse(context, address)?;
+        if source.call.target.account != context.account.name
+            || source.call.share != context.call.share
+        {
+            let message = "What is renamed stays in its share.";
+            return Err(FilesError::because(Code::InvalidInput, message));
+        }
+        source.check(context, REMOVE)?;
+        Ok(source)
+    }
+
+    fn parse(context: &Context, address: &str) -> Result<Self, FilesError> {
+        let elsewhere = || {
+            let message = "The source has to be a file of this Wharf.";
+            FilesError::because(Code::CannotVerifyCopySource, message)
+        };
+        let uri: Uri = address.parse().map_err(|_| elsewhere())?;
+        let call = &context.call;
+        let own = call.uri.authority().map(ToString::to_string);
+        let own = own.or_else(|| call.header("host").map(str::to_owned)).unwrap_or_default();
+        let theirs = uri.authority().map(ToString::to_string).unwrap_or_default();
+        let (account, path) = if call.uri.path().len() == call.target.path.len() {
+            // The account is in the name of the host.
+            let suffix = |host: &str| host.split_once('.').map(|(_, suffix)| suffix.to_owned());
+            let account = theirs.split('.').next().unwrap_or_default();
+            if suffix(&own) != suffix(&theirs) {
+                return Err(elsewhere());
+            }
+            (account.to_owned(), uri.path().to_owned())
+        } else {
+            if own != theirs {
+                return Err(elsewhere());
+            }
+            let all = uri.path().trim_start_matches('/');
+            let (account, path) = all.split_once('/').ok_or_else(elsewhere)?;
+            (account.to_owned(), format!("/{path}"))
+        };
+        let target = Target { account, path, ..call.target.clone() };
+        let mut request = Request::builder().method("GET").uri(uri);
+        if call.says_true("x-ms-source-allow-trailing-dot") {
+            request = request.header("x-ms-allow-trailing-dot", "true");
+        }
+        let (parts, ()) = request.body(()).map_err(|_| elsewhere())?.into_parts();
+        Ok(Self { call: Call::new(target, parts)? })
+    }
+
+    fn check(&self, context: &Context, need: Need) -> Result<(), FilesError> {
+        let account = &self.call.target.account;
+        let own = *account == context.account.name;
+        if own && context.grant == Grant::Owner {
+            return Ok(());
+        }
+        let unknown = || FilesError::from(Code::CannotVerifyCopySource);
+        let found = context.accounts.account(account).map_err(|_| Code::InternalError)?;
+        let found = found.ok_or_else(unknown)?;
+        match auth::authorize(&self.call, &found, &context.shares, context.now)? {
+            Grant::Signed(scope) => scope.check(need),
+            Grant::Owner => Ok(()),
+        }
+    }
+
+    /// The file there.
+    pub(super) fn file(&self, context: &Context) -> Result<Node, FilesError> {
+        let share = self.call.share.as_deref().unwrap_or_default();
+        let tree = Tree::open(&context.shares.tree(&self.call.target.account, share)?)?;
+        let place = tree.file(&self.call.path)?;
+        place.node.ok_or_else(|| Code::ResourceNotFound.into())
+    }
+}
