@@ -231,6 +231,8 @@ fn a_share_does_not_grow_beyond_its_quota() {
     let file = fixture.shares.tree(ACCOUNT, "data").unwrap().join("file");
     let file = fs::File::create(file).unwrap();
     rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, 1 << 30).unwrap();
+    // What containers write is seen a little later, or by a fresh one at once.
+    let fixture = fixture.reopened();
     let refused = fixture.shares.reserve(ACCOUNT, "data", 1).unwrap_err();
     assert_eq!(refused.code(), Code::ShareSizeLimitReached);
 }
