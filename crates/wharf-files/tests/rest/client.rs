@@ -49,6 +49,21 @@ impl Server {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Answer {
+        let host = self.address().to_string();
+        self.send_to(&host, &format!("/{ACCOUNT}"), method, path, headers, body)
+    }
+
+    /// Sends a signed request to this host; `path` begins below `account`.
+    #[expect(clippy::too_many_arguments, reason = "they are all strings of one request")]
+    pub(crate) fn send_to(
+        &self,
+        host: &str,
+        account: &str,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
         let mut headers: Vec<(String, String)> = headers
             .iter()
             .map(|(name, value)| (name.to_lowercase(), (*value).to_owned()))
@@ -58,7 +73,8 @@ impl Server {
             headers.push(("x-ms-version".to_owned(), "2024-11-04".to_owned()));
         }
         headers.push(("x-ms-date".to_owned(), now()));
-        let target = format!("/{ACCOUNT}{path}");
+        headers.push(("host".to_owned(), host.to_owned()));
+        let target = format!("{account}{path}");
         let signature = sign(method, &target, &headers);
         headers.push(("authorization".to_owned(), signature));
         self.exchange(method, &target, &headers, body)
@@ -73,7 +89,10 @@ impl Server {
         body: &[u8],
     ) -> Answer {
         let mut stream = TcpStream::connect(self.address()).unwrap();
-        let mut head = format!("{method} {target} HTTP/1.1\r\nhost: {}\r\n", self.address());
+        let mut head = format!("{method} {target} HTTP/1.1\r\n");
+        if headers.iter().all(|(name, _)| name != "host") {
+            head.extend(["host: ", &self.address().to_string(), "\r\n"]);
+        }
         for (name, value) in headers {
             head.extend([name, ": ", value, "\r\n"]);
         }

@@ -8,12 +8,6 @@ use crate::{
 };
 
 impl Server {
-    pub(crate) fn with_share() -> Self {
-        let server = Self::start();
-        server.send("PUT", "/data?restype=share", &[], b"").expect(201);
-        server
-    }
-
     fn make(&self, path: &str, size: usize, headers: &[(&str, &str)]) -> Answer {
         let size = size.to_string();
         let mut all = vec![("x-ms-type", "file"), ("x-ms-content-length", size.as_str())];

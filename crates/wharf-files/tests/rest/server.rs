@@ -14,7 +14,7 @@ use axum::{
     response::Response,
 };
 use tokio::{net::TcpListener, runtime::Runtime};
-use wharf_files::{Account, Accounts, Service, Shares, Target};
+use wharf_files::{Account, Accounts, Service, Settings, Shares, Target};
 
 pub(crate) const ACCOUNT: &str = "devstore";
 /// `a key of the tests` in base64.
@@ -55,8 +55,20 @@ impl Server {
         Self { runtime: Some(runtime), address, shares, dir }
     }
 
+    /// With a share `data`.
+    pub(crate) fn with_share() -> Self {
+        let server = Self::start();
+        server.shares.create(ACCOUNT, "data", Settings::default()).unwrap();
+        server
+    }
+
     pub(crate) fn endpoint(&self) -> String {
         format!("http://{}/{ACCOUNT}", self.address)
+    }
+
+    /// The same with the account in the name of the host, which no name server knows.
+    pub(crate) fn endpoint_by_host(&self) -> String {
+        format!("http://{ACCOUNT}.file.wharf.test:{}", self.address.port())
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -87,9 +99,12 @@ async fn serve(
     request: Request<Body>,
 ) -> Response {
     let path = request.uri().path();
-    let (account, rest) = path[1..].split_once('/').unwrap_or_else(|| (&path[1..], ""));
-    let path =
-        if rest.is_empty() { path[account.len() + 1..].to_owned() } else { format!("/{rest}") };
-    let target = Target { account: account.to_owned(), path, peer: peer.ip(), secure: false };
+    let host = request.headers().get("host").and_then(|host| host.to_str().ok());
+    let by_host = host.and_then(|host| host.split_once(".file."));
+    let end = path[1..].find('/').map_or(path.len(), |end| end + 1);
+    let by_path = (&path[1..end], &path[end..]);
+    let (account, path) = by_host.map_or(by_path, |(account, _)| (account, path));
+    let (account, path) = (account.to_owned(), path.to_owned());
+    let target = Target { account, path, peer: peer.ip(), secure: false };
     service.handle(target, request).await
 }

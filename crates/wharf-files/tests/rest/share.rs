@@ -90,6 +90,17 @@ fn what_is_wrong_is_refused_and_what_is_missing_is_named() {
 }
 
 #[test]
+fn the_account_may_be_in_the_name_of_the_host() {
+    let server = Server::with_share();
+    let host = server.endpoint_by_host().replace("http://", "");
+    let listed = server.send_to(&host, "", "GET", "/?comp=list", &[], b"").expect(200).text();
+    assert!(listed.contains(&format!("ServiceEndpoint=\"{}/\"", server.endpoint_by_host())));
+    assert!(listed.contains("<Name>data</Name>"), "{listed}");
+    let shown = server.send_to(&host, "", "GET", "/data?restype=share", &[], b"");
+    shown.expect(200);
+}
+
+#[test]
 fn shares_are_listed_by_pages() {
     let server = Server::start();
     for name in ["app-1", "app-2", "app-3", "other"] {

@@ -1,0 +1,83 @@
+//! The SDKs of Azure Files, unmodified. `scripts/clients files files-js` installs them; a test whose
+//! client is not there is ignored and says why.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+#[path = "../rest/server.rs"]
+#[expect(dead_code, reason = "the other tests use more of it")]
+mod server;
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use server::{ACCOUNT, KEY, Server};
+
+/// The scripts that drive the clients.
+const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients");
+const PARTS: [&str; 4] = ["shares", "directories", "files", "signatures"];
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let mut trials = Vec::new();
+    for part in PARTS {
+        trials
+            .push(trial(format!("python_sdk::{part}"), "files", move |place| python(&place, part)));
+        trials.push(trial(format!("js_sdk::{part}"), "files-js", move |place| {
+            javascript(&place, part);
+        }));
+    }
+    let throughput = trial("throughput".to_owned(), "files", |place| python(&place, "throughput"));
+    trials.push(throughput.with_ignored_flag(true));
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// A test with a client; ignored when that is not installed.
+#[expect(clippy::print_stderr, reason = "a skipped test says why")]
+fn trial(name: String, client: &str, test: impl FnOnce(PathBuf) + Send + 'static) -> Trial {
+    let place = clients().join(client);
+    if !place.join(".complete").exists() {
+        eprintln!("skipped: {name}: not installed in {}: run scripts/clients", place.display());
+        return Trial::test(name, || Ok(())).with_ignored_flag(true);
+    }
+    Trial::test(name, move || {
+        let alone = std::thread::spawn(move || test(place));
+        alone.join().map_err(|_| Failed::without_message())
+    })
+}
+
+/// The same place as `scripts/clients` has.
+fn clients() -> PathBuf {
+    let var = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = || var("XDG_CACHE_HOME").or_else(|| var("HOME").map(|home| home.join(".cache")));
+    var("WHARF_CLIENTS").unwrap_or_else(|| cache().unwrap_or_default().join("wharf/clients"))
+}
+
+fn python(place: &Path, part: &str) {
+    let server = Server::with_share();
+    let mut client = Command::new(place.join("bin/python"));
+    client.arg(format!("{SCRIPTS}/python/files.py"));
+    succeeds(&server, client, part, &server.endpoint());
+}
+
+/// Node finds packages beside the script only, so that runs from a copy beside the packages.
+fn javascript(place: &Path, part: &str) {
+    let server = Server::with_share();
+    let script = server.dir().join("files.mjs");
+    std::fs::copy(format!("{SCRIPTS}/js/files.mjs"), &script).unwrap();
+    let modules = server.dir().join("node_modules");
+    std::os::unix::fs::symlink(place.join("node_modules"), modules).unwrap();
+    let mut client = Command::new("node");
+    client.arg(script);
+    // Renaming with this SDK needs the account in the name of the host.
+    succeeds(&server, client, part, &server.endpoint_by_host());
+}
+
+fn succeeds(server: &Server, mut client: Command, part: &str, endpoint: &str) {
+    client.args([part, endpoint, ACCOUNT, KEY]).arg(server.tree("data"));
+    let status = client.env("PYTHONDONTWRITEBYTECODE", "1").status().unwrap();
+    assert!(status.success(), "{client:?}");
+}
