@@ -5,7 +5,7 @@
 //! looking, under names derived from the group's id.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeSet, HashSet},
     fmt,
     sync::{Arc, Mutex},
 };
@@ -21,7 +21,7 @@ use wharf_model::{
     group::Power,
     network::Pools,
     plan::{Plan, plan},
-    spec::RegistryCredential,
+    spec::{Port, RegistryCredential},
 };
 use wharf_shim::{
     cgroup::{self, CgroupError},
@@ -241,6 +241,11 @@ impl Embedded {
     /// Where names of groups are answered for.
     pub fn name_server(&self) -> std::net::Ipv4Addr {
         self.network.gateway()
+    }
+
+    /// The ports of an address of the pool that let others in now.
+    pub fn open_ports(&self, address: std::net::Ipv4Addr) -> BTreeSet<Port> {
+        self.network.open_ports(address)
     }
 
     /// Leads what groups ask of the daemon to ports of the name server's address.

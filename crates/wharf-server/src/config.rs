@@ -49,6 +49,16 @@ pub struct ServeArgs {
     /// Publish the open ports of groups with a public address at this host's own addresses as well
     #[arg(long, env = "WHARF_PUBLISH_PORTS")]
     publish_ports: bool,
+    /// Lead `https://<name of a group>` here to the group
+    #[arg(long, env = "WHARF_INGRESS_LISTEN", value_name = "ADDR:PORT")]
+    ingress_listen: Option<SocketAddr>,
+    /// Show clients of groups this certificate (PEM, with those that vouch for it)
+    /// [default: one of Wharf's CA for each name]
+    #[arg(long, env = "WHARF_INGRESS_CERTIFICATE", value_name = "FILE")]
+    ingress_certificate: Option<Utf8PathBuf>,
+    /// The key of that certificate (PEM)
+    #[arg(long, env = "WHARF_INGRESS_KEY", value_name = "FILE")]
+    ingress_key: Option<Utf8PathBuf>,
     /// Offer this region by default [default: local]
     #[arg(long, env = "WHARF_LOCATION", value_name = "NAME")]
     location: Option<String>,
@@ -112,6 +122,9 @@ struct File {
     private_pool: Option<Ipv4Net>,
     uplink: Option<String>,
     publish_ports: Option<bool>,
+    ingress_listen: Option<SocketAddr>,
+    ingress_certificate: Option<Utf8PathBuf>,
+    ingress_key: Option<Utf8PathBuf>,
     location: Option<String>,
     dns_suffix: Option<String>,
     grace_seconds: Option<u64>,
@@ -141,6 +154,14 @@ pub(crate) struct CapacityConfig {
     pub(crate) core_quota: Option<u64>,
 }
 
+/// The HTTPS front of groups.
+#[derive(Clone, Debug)]
+pub(crate) struct IngressConfig {
+    pub(crate) listen: SocketAddr,
+    /// The user's certificate and key.
+    pub(crate) files: Option<(Utf8PathBuf, Utf8PathBuf)>,
+}
+
 /// The daemon's settings.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
@@ -150,6 +171,7 @@ pub(crate) struct Config {
     pub(crate) pools: Pools,
     pub(crate) uplink: Option<String>,
     pub(crate) publishes_ports: bool,
+    pub(crate) ingress: Option<IngressConfig>,
     pub(crate) location: String,
     pub(crate) dns_suffix: String,
     pub(crate) grace: Duration,
@@ -190,6 +212,9 @@ pub(crate) enum ConfigError {
         /// For the others.
         private: Ipv4Net,
     },
+    /// Half a front.
+    #[error("ingress_certificate and ingress_key go together, and with ingress_listen")]
+    IngressFiles,
     /// A capability that does not exist.
     #[error("allow_capability: there is no capability \"{0}\"")]
     Capability(String),
@@ -233,6 +258,11 @@ impl Config {
         let private = args.private_pool.or(file.private_pool).map(|pool| pool.trunc());
         let pools = Pools { public: public.trunc(), private };
         check_pools(&pools)?;
+        let ingress = ingress(
+            args.ingress_listen.or(file.ingress_listen),
+            args.ingress_certificate.or(file.ingress_certificate).map(absolute),
+            args.ingress_key.or(file.ingress_key).map(absolute),
+        )?;
         let allowed = [args.allow_capability, file.allow_capability.unwrap_or_default()].concat();
         let is_known =
             |name: &String| name.eq_ignore_ascii_case("ALL") || capability(name).is_some();
@@ -252,6 +282,7 @@ impl Config {
                 .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8443))),
             pools,
             uplink: args.uplink.or(file.uplink),
+            ingress,
             publishes_ports: args.publish_ports || file.publish_ports.unwrap_or(false),
             location: args.location.or(file.location).unwrap_or_else(|| "local".to_owned()),
             dns_suffix: args
@@ -288,6 +319,23 @@ fn check_factors(capacity: CapacityConfig) -> Result<(), ConfigError> {
         }
     }
     Ok(())
+}
+
+fn ingress(
+    listen: Option<SocketAddr>,
+    certificate: Option<Utf8PathBuf>,
+    key: Option<Utf8PathBuf>,
+) -> Result<Option<IngressConfig>, ConfigError> {
+    let files = match (certificate, key) {
+        (Some(certificate), Some(key)) => Some((certificate, key)),
+        (None, None) => None,
+        _ => return Err(ConfigError::IngressFiles),
+    };
+    match listen {
+        Some(listen) => Ok(Some(IngressConfig { listen, files })),
+        None if files.is_some() => Err(ConfigError::IngressFiles),
+        None => Ok(None),
+    }
 }
 
 fn check_pools(pools: &Pools) -> Result<(), ConfigError> {

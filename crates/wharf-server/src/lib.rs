@@ -16,6 +16,7 @@ mod host;
 mod http;
 mod identity;
 mod ids;
+mod ingress;
 mod metadata_service;
 mod metrics;
 mod names;

@@ -37,11 +37,12 @@ use crate::{
     http::{self, Listeners},
     identity::{Identity, IdentityError},
     ids,
+    ingress::{self, Certificates, Ingress},
     metadata_service::{self, MetadataError},
     metrics::Metrics,
     names,
     sessions::Tickets,
-    tls::{self, TlsError},
+    tls::{self, Authority, TlsError},
 };
 
 /// Why the daemon did not start, or stopped.
@@ -168,7 +169,9 @@ async fn run(config: Config) -> Result<(), ServeError> {
     })?;
     let files = FileShares::open(&config.data_dir.join("shares"), store.clone())?;
     let management = format!("{}.{}", names::MANAGEMENT, names::suffix(&config.dns_suffix));
-    let tls = tls::load(&config.data_dir.join("tls"), config.listen.ip(), &management)?;
+    let directory = config.data_dir.join("tls");
+    let authority = Authority::load(&directory)?;
+    let tls = tls::load(&authority, &directory, config.listen.ip(), &management)?;
     // The backend's hints go to the controller, which needs the backend first.
     let controller: Arc<OnceLock<Controller<Embedded>>> = Arc::default();
     let target = Arc::clone(&controller);
@@ -200,6 +203,7 @@ async fn run(config: Config) -> Result<(), ServeError> {
     let controller = controller.get_or_init(|| made).clone();
     let gateway = controller.backend().name_server();
     let listeners = listen(&config, gateway, tls).await?;
+    let ingress = ingress(&config, authority).await?;
     let settings = Arc::new(settings(&config, &store, &listeners, &management)?);
     let of = (settings.tenant.as_str(), settings.subscription.as_str());
     let identity = Identity::start(&store, &clock, of, &config.data_dir)?;
@@ -213,10 +217,25 @@ async fn run(config: Config) -> Result<(), ServeError> {
     let (tickets, metrics) = (Tickets::new(Arc::clone(&clock)), Metrics::default());
     let app =
         App { store, controller, images, clock, auth, metrics, tickets, identity, files, settings };
-    serve(&config, app, listeners).await
+    serve(&config, app, listeners, ingress).await
 }
 
-async fn serve(config: &Config, app: App, listeners: Listeners) -> Result<(), ServeError> {
+/// The front of groups, if there is to be one.
+async fn ingress(config: &Config, authority: Authority) -> Result<Option<Ingress>, ServeError> {
+    let Some(wanted) = &config.ingress else { return Ok(None) };
+    let certificates = match &wanted.files {
+        Some((certificate, key)) => Certificates::read(certificate, key)?,
+        None => Certificates::made_by(authority),
+    };
+    Ok(Some(Ingress { listener: bind(wanted.listen).await?, certificates }))
+}
+
+async fn serve(
+    config: &Config,
+    app: App,
+    listeners: Listeners,
+    ingress: Option<Ingress>,
+) -> Result<(), ServeError> {
     let failed = |source| ServeError::Listen { address: "the gateway".to_owned(), source };
     let management = listeners.groups.local_addr().map_err(failed)?.port();
     metadata_service::start(app.clone(), management).await?;
@@ -231,10 +250,18 @@ async fn serve(config: &Config, app: App, listeners: Listeners) -> Result<(), Se
     tokio::spawn(async move { sampled.metrics.clone().run(sampled, stopped).await });
     let address = listeners.tcp.local_addr().unwrap_or(config.listen);
     tracing::info!(%address, socket = %socket(config), "ready");
+    let fronting = ingress.map(|ingress| {
+        let address = ingress.listener.local_addr().ok();
+        tracing::info!(?address, "leading HTTPS to groups");
+        tokio::spawn(ingress::serve(ingress, app.clone(), stop.clone()))
+    });
     let serving = tokio::spawn(http::serve(listeners, http::router(app), stop.clone()));
     wait_for_signal().await;
     tracing::info!("stopping; containers keep running");
     stop.cancel();
+    if let Some(Err(error)) = futures::future::OptionFuture::from(fronting).await {
+        tracing::error!(%error, "the front of groups panicked");
+    }
     for ended in [serving.await.map(Ok), controlling.await] {
         match ended {
             Ok(result) => result?,

@@ -7,7 +7,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, SanType,
 };
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject as _};
 
 /// TLS that cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -38,38 +38,92 @@ pub(crate) enum TlsError {
     Use(#[from] rustls::Error),
 }
 
-/// Makes what is missing in `D/tls` and loads it. The server's own certificate is made anew at
-/// every start, for the names that it has then.
+/// The CA of this installation.
+pub(crate) struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    /// The key of all certificates that are made for names of groups.
+    key: KeyPair,
+}
+
+impl Authority {
+    /// Makes the CA in `D/tls` if it is missing, and loads it.
+    pub(crate) fn load(dir: &Utf8Path) -> Result<Self, TlsError> {
+        fs_err::create_dir_all(dir)
+            .map_err(|source| TlsError::File { path: dir.to_owned(), source })?;
+        let (cert, key) = (dir.join("ca.pem"), dir.join("ca.key"));
+        if !cert.exists() || !key.exists() {
+            make_ca(&cert, &key)?;
+        }
+        // The CA's name and key are all that a signature takes from it.
+        let issuer = Issuer::new(ca_params()?, KeyPair::from_pem(&read(&key)?)?);
+        Ok(Self { issuer, key: KeyPair::generate()? })
+    }
+
+    /// What a server of one name shows: a certificate as short-lived as clients want them.
+    pub(crate) fn config_for(
+        &self,
+        name: &str,
+        now: jiff::Timestamp,
+    ) -> Result<Arc<rustls::ServerConfig>, TlsError> {
+        let mut params = CertificateParams::new(vec![name.to_owned()])?;
+        params.distinguished_name.push(DnType::CommonName, "Wharf container group");
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
+        let today = jiff::tz::TimeZone::UTC.to_datetime(now).date();
+        let at = |date: jiff::civil::Date| {
+            let part = |value: i8| value.unsigned_abs();
+            rcgen::date_time_ymd(i32::from(date.year()), part(date.month()), part(date.day()))
+        };
+        params.not_before = at(today.saturating_sub(jiff::Span::new().days(1)));
+        params.not_after = at(today.saturating_add(jiff::Span::new().days(365)));
+        let certificate = params.signed_by(&self.key, &self.issuer)?;
+        let key = PrivatePkcs8KeyDer::from(self.key.serialize_der());
+        config_of(vec![certificate.der().clone()], key.into())
+    }
+}
+
+/// Makes the server's own certificate anew, for the names that it has now, and loads it.
 /// `management` is the name that groups reach it by.
 pub(crate) fn load(
+    authority: &Authority,
     dir: &Utf8Path,
     listen: IpAddr,
     management: &str,
 ) -> Result<Arc<rustls::ServerConfig>, TlsError> {
-    fs_err::create_dir_all(dir)
-        .map_err(|source| TlsError::File { path: dir.to_owned(), source })?;
-    let (ca_cert, ca_key) = (dir.join("ca.pem"), dir.join("ca.key"));
-    if !ca_cert.exists() || !ca_key.exists() {
-        make_ca(&ca_cert, &ca_key)?;
-    }
-    let key = KeyPair::from_pem(&read(&ca_key)?)?;
-    // The CA's name and key are all that a signature takes from it.
-    let issuer = Issuer::new(ca_params()?, key);
     let server_key = KeyPair::generate()?;
-    let certificate = server_params(listen, management)?.signed_by(&server_key, &issuer)?;
+    let certificate =
+        server_params(listen, management)?.signed_by(&server_key, &authority.issuer)?;
     let (path, key_path) = (dir.join("server.pem"), dir.join("server.key"));
     write(&path, &certificate.pem(), 0o644)?;
     write(&key_path, &server_key.serialize_pem(), 0o600)?;
-    let chain = CertificateDer::from_pem_file(&path)
-        .map_err(|source| TlsError::Pem { path: path.clone(), source })?;
-    let key = PrivateKeyDer::from_pem_file(&key_path)
-        .map_err(|source| TlsError::Pem { path: key_path, source })?;
+    read_config(&path, &key_path)
+}
+
+/// A certificate with those that vouch for it, and its key, from files.
+pub(crate) fn read_config(
+    certificate: &Utf8Path,
+    key: &Utf8Path,
+) -> Result<Arc<rustls::ServerConfig>, TlsError> {
+    let failed = |path: &Utf8Path| {
+        let path = path.to_owned();
+        move |source| TlsError::Pem { path, source }
+    };
+    let chain = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect)
+        .map_err(failed(certificate))?;
+    config_of(chain, PrivateKeyDer::from_pem_file(key).map_err(failed(key))?)
+}
+
+fn config_of(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<Arc<rustls::ServerConfig>, TlsError> {
     let mut config = rustls::ServerConfig::builder_with_provider(Arc::new(
         rustls::crypto::aws_lc_rs::default_provider(),
     ))
     .with_safe_default_protocol_versions()?
     .with_no_client_auth()
-    .with_single_cert(vec![chain], key)?;
+    .with_single_cert(chain, key)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }

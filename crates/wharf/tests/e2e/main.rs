@@ -16,6 +16,7 @@ mod exec;
 mod file_shares;
 mod identity;
 mod images;
+mod ingress;
 mod init_containers;
 mod lifecycle;
 mod limits;
