@@ -50,21 +50,17 @@ impl Source {
         let own = call.uri.authority().map(ToString::to_string);
         let own = own.or_else(|| call.header("host").map(str::to_owned)).unwrap_or_default();
         let theirs = uri.authority().map(ToString::to_string).unwrap_or_default();
-        let (account, path) = if call.uri.path().len() == call.target.path.len() {
-            // The account is in the name of the host.
-            let suffix = |host: &str| host.split_once('.').map(|(_, suffix)| suffix.to_owned());
-            let account = theirs.split('.').next().unwrap_or_default();
-            if suffix(&own) != suffix(&theirs) {
-                return Err(elsewhere());
+        let theirs = theirs.as_str();
+        let (account, path) = match theirs.split_once(".file.") {
+            // The account is in the name of the host. That may have any ending: clients make it up
+            // from what they know of the cloud.
+            Some((account, _)) => (account.to_owned(), uri.path().to_owned()),
+            None if own == theirs => {
+                let all = uri.path().trim_start_matches('/');
+                let (account, path) = all.split_once('/').ok_or_else(elsewhere)?;
+                (account.to_owned(), format!("/{path}"))
             }
-            (account.to_owned(), uri.path().to_owned())
-        } else {
-            if own != theirs {
-                return Err(elsewhere());
-            }
-            let all = uri.path().trim_start_matches('/');
-            let (account, path) = all.split_once('/').ok_or_else(elsewhere)?;
-            (account.to_owned(), format!("/{path}"))
+            None => return Err(elsewhere()),
         };
         let target = Target { account, path, ..call.target.clone() };
         let mut request = Request::builder().method("GET").uri(uri);

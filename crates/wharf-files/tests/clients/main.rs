@@ -30,6 +30,7 @@ fn main() -> ExitCode {
             javascript(&place, part);
         }));
     }
+    trials.push(trial("azure_cli".to_owned(), "az", |place| azure_cli(&place)));
     let throughput = trial("throughput".to_owned(), "files", |place| python(&place, "throughput"));
     trials.push(throughput.with_ignored_flag(true));
     libtest_mimic::run(&arguments, trials).exit_code()
@@ -74,6 +75,18 @@ fn javascript(place: &Path, part: &str) {
     client.arg(script);
     // Renaming with this SDK needs the account in the name of the host.
     succeeds(&server, client, part, &server.endpoint_by_host());
+}
+
+fn azure_cli(place: &Path) {
+    let server = Server::with_share();
+    let work = server.dir().join("work");
+    std::fs::create_dir(&work).unwrap();
+    let mut path = place.join("bin").into_os_string();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    let mut client = Command::new(format!("{SCRIPTS}/az.sh"));
+    client.args([&server.endpoint(), ACCOUNT, KEY]).arg(work).env("PATH", path);
+    assert!(client.status().unwrap().success(), "{client:?}");
 }
 
 fn succeeds(server: &Server, mut client: Command, part: &str, endpoint: &str) {
