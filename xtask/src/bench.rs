@@ -6,6 +6,7 @@
 mod daemon;
 mod exec;
 mod http;
+pub(crate) mod network;
 pub(crate) mod peers;
 mod sdk;
 
@@ -97,6 +98,7 @@ fn one_by_one(daemon: &Daemon, rows: &mut Vec<Row>) -> Result<()> {
         "ms",
         "≤ 25",
     ));
+    rows.push(row("of that: its network", daemon.connected()?, "ms", "≤ 2"));
     rows.push(row("PUT as the client sees it, group running", answered, "ms", ""));
     rows.push(row("DELETE → nothing left", deleted, "ms", "≤ 100"));
     Ok(())
@@ -123,7 +125,8 @@ fn memory(daemon: &Daemon, what: &str, budget: &'static str) -> Result<Row> {
 fn many(daemon: &mut Daemon, groups: usize, rows: &mut Vec<Row>) -> Result<()> {
     rows.push(memory(daemon, "daemon with 0 groups after all of this, private memory", "")?);
     let begin = Instant::now();
-    in_parallel(daemon, groups, "PUT")?;
+    let idle = body(&["sleep", "1000"], AMONG_MANY);
+    in_parallel(daemon, groups, "PUT", &idle)?;
     daemon.wait_until_running(groups)?;
     let rate = rate(groups, begin.elapsed());
     rows.push(row(&format!("{groups} groups created, rate"), vec![rate], "/s", "≥ 30"));
@@ -149,7 +152,7 @@ fn many(daemon: &mut Daemon, groups: usize, rows: &mut Vec<Row>) -> Result<()> {
     ));
     daemon.wait_until_running(groups)?;
     let begin = Instant::now();
-    in_parallel(daemon, groups, "DELETE")?;
+    in_parallel(daemon, groups, "DELETE", &idle)?;
     let gone = self::rate(groups, begin.elapsed());
     rows.push(row(&format!("{groups} groups deleted, rate"), vec![gone], "/s", ""));
     Ok(())
@@ -160,12 +163,11 @@ fn rate(count: usize, took: Duration) -> f64 {
     count as f64 / took.as_secs_f64()
 }
 
-fn in_parallel(daemon: &Daemon, groups: usize, method: &str) -> Result<()> {
-    let body = body(&["sleep", "1000"], AMONG_MANY);
+fn in_parallel(daemon: &Daemon, groups: usize, method: &str, body: &Value) -> Result<()> {
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..CLIENTS)
             .map(|client| {
-                let body = (method == "PUT").then_some(&body);
+                let body = (method == "PUT").then_some(body);
                 scope.spawn(move || -> Result<()> {
                     for n in (client..groups).step_by(CLIENTS) {
                         let path = daemon.group(&format!("many-{n}"));
@@ -201,7 +203,7 @@ fn row(what: &str, mut values: Vec<f64>, unit: &'static str, budget: &'static st
 }
 
 #[expect(clippy::print_stdout, reason = "the result")]
-fn print(rows: &[Row], peers: &[peers::Peer]) {
+fn print_rows(rows: &[Row]) {
     println!("| what | median | p95 | unit | budget |\n|---|---|---|---|---|");
     for row in rows {
         println!(
@@ -209,6 +211,11 @@ fn print(rows: &[Row], peers: &[peers::Peer]) {
             row.what, row.median, row.p95, row.unit, row.budget
         );
     }
+}
+
+#[expect(clippy::print_stdout, reason = "the result")]
+fn print(rows: &[Row], peers: &[peers::Peer]) {
+    print_rows(rows);
     let ours = rows
         .iter()
         .find(|row| row.what.starts_with("PUT accepted"))

@@ -32,6 +32,8 @@ enum Task {
     Deny,
     /// Measure the budgets beside crun and podman, with the release build
     Bench {
+        /// Measure only this part
+        part: Option<Part>,
         /// Create so many groups for throughput, memory and restart
         #[arg(long, default_value_t = 200)]
         groups: usize,
@@ -47,6 +49,13 @@ enum Task {
     },
     /// Everything that CI runs
     Ci,
+}
+
+/// A part of the measurements that can be had alone.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Part {
+    /// The network's share, throughput, connections that must hold
+    Network,
 }
 
 fn main() -> ExitCode {
@@ -73,7 +82,8 @@ fn run(task: &Task) -> Result<()> {
             call("cargo", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
         }
         Task::Deny => call("cargo", &["deny", "check", "bans", "licenses", "sources"]),
-        Task::Bench { groups } => bench::run(*groups),
+        Task::Bench { part: None, groups } => bench::run(*groups),
+        Task::Bench { part: Some(Part::Network), groups } => bench::network::run(*groups),
         Task::Peers => bench::peers::tell(),
         Task::Crash { count } => crash::run(*count),
         Task::Ci => call("scripts/test", &[]),

@@ -18,6 +18,7 @@ use std::{
     fmt,
     net::Ipv4Addr,
     sync::Arc,
+    time::Instant,
 };
 
 use tokio::sync::{Mutex, mpsc};
@@ -204,7 +205,7 @@ impl Network {
         address: Ipv4Addr,
         place: Option<&PrivateAddress>,
     ) -> Result<Namespaces, NetworkError> {
-        let inner = &self.inner;
+        let (inner, begin) = (&self.inner, Instant::now());
         let prepared = match inner.ready.lock().await.try_recv() {
             Ok(prepared) => prepared,
             Err(_) => inner.preparer.prepare().await?,
@@ -233,6 +234,7 @@ impl Network {
             }
         };
         tokio::try_join!(inside, on_host)?;
+        tracing::debug!(%id, micros = begin.elapsed().as_micros(), "connected");
         Ok(prepared.namespaces)
     }
 

@@ -14,6 +14,12 @@ use super::http;
 
 /// Ships inside Wharf, with busybox in it.
 pub(super) const IMAGE: &str = "mcr.microsoft.com/azuredocs/aci-wordcount";
+/// The same, with a small web server.
+pub(super) const HELLO: &str = "mcr.microsoft.com/azuredocs/aci-helloworld";
+/// Its own address among those of its groups.
+pub(super) const GATEWAY: &str = "10.208.0.1";
+/// Groups that pay for what is done once.
+const WARM_UP: usize = 5;
 const WHARF: &str = "target/release/wharf";
 
 /// A daemon with directories of its own.
@@ -48,7 +54,7 @@ impl Daemon {
     pub(super) fn warm_up(&self) -> Result<()> {
         let pull = json!({ "reference": IMAGE });
         http::request(&self.socket, "POST", "/wharf/v1/images/pull", Some(&pull))?;
-        for n in 0..5 {
+        for n in 0..WARM_UP {
             let path = self.group(&format!("warm-{n}"));
             http::request(
                 &self.socket,
@@ -98,6 +104,19 @@ impl Daemon {
             }
         }
         Ok(())
+    }
+
+    /// How long it took to connect each group so far, but those of the warm-up, in milliseconds.
+    #[expect(clippy::cast_precision_loss, reason = "microseconds")]
+    pub(super) fn connected(&self) -> Result<Vec<f64>> {
+        let log = std::fs::read_to_string(self.dir.join("log"))?;
+        let micros = log.lines().filter_map(|line| {
+            let (_, micros) = line.split_once("micros=")?;
+            micros.split_whitespace().next()?.parse::<u64>().ok()
+        });
+        let all: Vec<f64> = micros.skip(WARM_UP).map(|micros| micros as f64 / 1e3).collect();
+        ensure!(!all.is_empty(), "the log tells of no group that was connected");
+        Ok(all)
     }
 
     pub(super) fn data_dir(&self) -> PathBuf {
@@ -176,7 +195,8 @@ fn command(dir: &Path, address: SocketAddr) -> Command {
             "--address-pool",
             "10.208.0.0/20",
             "--log",
-            "warn",
+            // Tells how long it took to connect each group.
+            "warn,wharf_runtime::network=debug",
         ]);
     command
 }
@@ -192,6 +212,6 @@ fn spawn(dir: &Path, address: SocketAddr) -> Result<Child> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "nothing else runs on this thread")]
-fn pause(duration: Duration) {
+pub(super) fn pause(duration: Duration) {
     std::thread::sleep(duration);
 }

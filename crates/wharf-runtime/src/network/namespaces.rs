@@ -92,6 +92,9 @@ impl Prepared {
     }
 }
 
+/// How long after a namespace was taken the next is made, while most of the stock is there.
+const REFILL_PAUSE: std::time::Duration = std::time::Duration::from_millis(25);
+
 type Made = io::Result<(Namespaces, Handle)>;
 
 /// Makes namespaces.
@@ -127,6 +130,11 @@ impl Preparer {
         let (sender, receiver) = mpsc::channel(ready);
         tokio::spawn(async move {
             while let Some(Ok(room)) = self.stop.run_until_cancelled(sender.reserve()).await {
+                // Making a link holds up whoever changes another: not the group that has just
+                // taken one, as long as there is enough for the next.
+                if sender.capacity() < ready / 2 {
+                    tokio::time::sleep(REFILL_PAUSE).await;
+                }
                 match self.prepare().await {
                     Ok(prepared) => room.send(prepared),
                     Err(error) => {
