@@ -15,7 +15,7 @@ use crate::{
     access::Access,
     layers, reference,
     registry::DOCUMENT_MAX,
-    store::{digest_of, parse_config, parse_manifest},
+    store::{Provenance, digest_of, parse_config, parse_manifest},
     unpack,
 };
 
@@ -171,7 +171,12 @@ impl ImageStore {
                 layers::publish((file, size), diff_id, &all, &temporary)?;
             }
         }
-        self.publish(&whole, manifest, config_bytes, (Access::everyone(), now))
+        self.publish(
+            &whole,
+            manifest,
+            config_bytes,
+            Provenance { access: Access::everyone(), is_imported: !Self::is_embedded(name)?, now },
+        )
     }
 
     /// Whether the image ships inside this program.

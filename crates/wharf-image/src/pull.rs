@@ -14,7 +14,7 @@ use crate::{
     access::Access,
     layers, reference,
     registry::{Conversation, Counter, Patience, credential_for},
-    store::{lock, parse_config, parse_manifest},
+    store::{Provenance, lock, parse_config, parse_manifest},
 };
 
 /// How long a check of one image may take in all.
@@ -23,7 +23,7 @@ const CHECK_MAX: Duration = Duration::from_secs(20);
 const TELL_EVERY: Duration = Duration::from_millis(250);
 
 /// How far a pull is.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Progress {
     /// Layers that are here now.
     pub layers_done: usize,
@@ -33,6 +33,37 @@ pub struct Progress {
     pub bytes_done: u64,
     /// Packed size of all layers, in bytes.
     pub bytes: u64,
+}
+
+/// A pull that is under way.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct PullUnderWay {
+    /// The full reference.
+    pub reference: String,
+    /// When it began.
+    pub began_at: Timestamp,
+    /// How far it is.
+    pub progress: Progress,
+}
+
+/// Takes a pull off the list of those under way.
+struct Announced<'a> {
+    store: &'a ImageStore,
+    number: u64,
+}
+
+impl Announced<'_> {
+    fn tell(&self, progress: &Progress) {
+        if let Some(pull) = lock(&self.store.inner.pulls).get_mut(&self.number) {
+            pull.progress = progress.clone();
+        }
+    }
+}
+
+impl Drop for Announced<'_> {
+    fn drop(&mut self) {
+        lock(&self.store.inner.pulls).remove(&self.number);
+    }
 }
 
 /// One layer to be fetched.
@@ -115,12 +146,32 @@ impl ImageStore {
             digest: layer.digest().to_string(),
             size: layer.size(),
         });
-        self.ensure_layers(&conversation, wanted.collect(), progress).await?;
+        let under_way = self.announce(&whole, now);
+        let tell = |step: Progress| {
+            under_way.tell(&step);
+            progress(step);
+        };
+        self.ensure_layers(&conversation, wanted.collect(), tell).await?;
+        drop(under_way);
         let access = match audience {
             Audience::Holders => Access::shown(fingerprint),
             Audience::Everyone => Access::everyone(),
         };
-        self.publish(&whole, (&manifest, &manifest_bytes), &config_bytes, (access, now))
+        let from = Provenance { access, is_imported: false, now };
+        self.publish(&whole, (&manifest, &manifest_bytes), &config_bytes, from)
+    }
+
+    /// The pulls that are under way, oldest first.
+    pub fn pulls(&self) -> Vec<PullUnderWay> {
+        lock(&self.inner.pulls).values().cloned().collect()
+    }
+
+    fn announce(&self, reference: &str, began_at: Timestamp) -> Announced<'_> {
+        let mut pulls = lock(&self.inner.pulls);
+        let number = pulls.last_key_value().map_or(0, |(last, _)| last + 1);
+        let progress = Progress::default();
+        pulls.insert(number, PullUnderWay { reference: reference.to_owned(), began_at, progress });
+        Announced { store: self, number }
     }
 
     async fn ensure_layers(

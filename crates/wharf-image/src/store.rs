@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    ImageError,
+    ImageError, PullUnderWay,
     access::{Access, FingerprintKey},
     layers,
     lease::{Lease, Leases},
@@ -53,6 +53,10 @@ pub struct Image {
     pub packed_bytes: u64,
     /// When it was pulled or imported.
     pub stored_at: Timestamp,
+    /// When a container of it was last to be started, as far as that is known.
+    pub used_at: Timestamp,
+    /// Nobody but the administrator can bring it back.
+    pub(crate) is_imported: bool,
     pub(crate) config_digest: String,
     pub(crate) access: Arc<Access>,
 }
@@ -74,6 +78,7 @@ pub(crate) struct Inner {
     pub(crate) pruning: Arc<tokio::sync::Mutex<()>>,
     pub(crate) fingerprints: FingerprintKey,
     pub(crate) registries: Registries,
+    pub(crate) pulls: Mutex<BTreeMap<u64, PullUnderWay>>,
 }
 
 /// What the index file says of an image.
@@ -83,6 +88,18 @@ struct Entry {
     stored_at: Timestamp,
     #[serde(default)]
     access: Access,
+    #[serde(default)]
+    used_at: Option<Timestamp>,
+    #[serde(default)]
+    imported: bool,
+}
+
+/// Where an image that is published comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct Provenance {
+    pub(crate) access: Access,
+    pub(crate) is_imported: bool,
+    pub(crate) now: Timestamp,
 }
 
 impl ImageStore {
@@ -94,6 +111,7 @@ impl ImageStore {
             .map_err(ImageError::file("protect", &config.dir))?;
         let inner = Inner {
             fingerprints: FingerprintKey::open(&config.dir)?,
+            pulls: Mutex::default(),
             registries: Registries::new(config.registries.clone()),
             config,
             images: Mutex::default(),
@@ -119,6 +137,29 @@ impl ImageStore {
     pub fn resolve(&self, reference: &str) -> Result<Option<Image>, ImageError> {
         let whole = reference::parse(reference)?.whole();
         Ok(lock(&self.inner.images).get(&whole).cloned())
+    }
+
+    /// The image, if it is here whole: one that has lost a layer is forgotten, to be pulled again.
+    pub fn resolve_whole(&self, reference: &str) -> Result<Option<Image>, ImageError> {
+        let Some(image) = self.resolve(reference)? else { return Ok(None) };
+        let Some(lost) = image.layers.iter().find(|layer| !layer.is_dir()) else {
+            return Ok(Some(image));
+        };
+        tracing::warn!(reference = image.reference, layer = %lost, "an image has lost a layer");
+        let mut images = lock(&self.inner.images);
+        if images.get(&image.reference).is_some_and(|known| known.digest == image.digest) {
+            images.remove(&image.reference);
+            self.inner.save_index(&images)?;
+        }
+        Ok(None)
+    }
+
+    /// Notes that an image is put to use.
+    pub fn touch(&self, reference: &str, now: Timestamp) {
+        let Ok(parsed) = reference::parse(reference) else { return };
+        if let Some(image) = lock(&self.inner.images).get_mut(&parsed.whole()) {
+            image.used_at = image.used_at.max(now);
+        }
     }
 
     /// All images, by reference.
@@ -148,7 +189,7 @@ impl ImageStore {
         reference: &str,
         (manifest, manifest_bytes): (&ImageManifest, &[u8]),
         config_bytes: &[u8],
-        (access, now): (Access, Timestamp),
+        from: Provenance,
     ) -> Result<Image, ImageError> {
         let inner = &self.inner;
         let _kept = inner.leases.take(vec![digest_of(config_bytes), digest_of(manifest_bytes)]);
@@ -157,8 +198,12 @@ impl ImageStore {
         let mut images = lock(&inner.images);
         // Another image under the same name is another image: who had the old one has no say.
         let before = images.get(reference).filter(|before| before.digest == digest);
-        let access = before.map_or_else(|| access.clone(), |old| access.clone().with(&old.access));
-        let entry = Entry { digest, stored_at: now, access };
+        let Provenance { access, is_imported, now } = from;
+        let (access, imported) = match before {
+            Some(old) => (access.with(&old.access), is_imported && old.is_imported),
+            None => (access, is_imported),
+        };
+        let entry = Entry { digest, stored_at: now, access, used_at: Some(now), imported };
         let image = inner.image(reference, &entry, manifest, parse_config(config_bytes)?);
         images.insert(reference.to_owned(), image.clone());
         inner.save_index(&images)?;
@@ -266,6 +311,8 @@ impl Inner {
             config: Arc::new(config),
             stored_at: entry.stored_at,
             access: Arc::new(entry.access.clone()),
+            used_at: entry.used_at.unwrap_or(entry.stored_at),
+            is_imported: entry.imported,
         }
     }
 
@@ -277,6 +324,8 @@ impl Inner {
                     digest: image.digest.clone(),
                     stored_at: image.stored_at,
                     access: Access::clone(&image.access),
+                    used_at: Some(image.used_at),
+                    imported: image.is_imported,
                 };
                 (reference, entry)
             })

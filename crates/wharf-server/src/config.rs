@@ -8,7 +8,7 @@ use camino::Utf8PathBuf;
 use clap::Parser;
 use ipnet::Ipv4Net;
 use serde::Deserialize;
-use wharf_image::RegistryConfig;
+use wharf_image::{Keeping, RegistryConfig};
 use wharf_model::{
     network::Pools,
     security::{Policy, capability},
@@ -132,6 +132,8 @@ struct File {
     registry_ca: Option<Vec<String>>,
     registry_mirror: Option<Vec<String>>,
     docker_config: Option<Utf8PathBuf>,
+    image_disk_percent: Option<u8>,
+    image_max_age_hours: Option<u32>,
     registry_timeout_seconds: Option<u64>,
     hold_milliseconds: Option<u64>,
     cpu_overcommit: Option<f64>,
@@ -176,6 +178,7 @@ pub(crate) struct Config {
     pub(crate) dns_suffix: String,
     pub(crate) grace: Duration,
     pub(crate) registries: RegistryConfig,
+    pub(crate) keeping: Keeping,
     pub(crate) hold: Duration,
     pub(crate) capacity: CapacityConfig,
     pub(crate) disk_quota_bytes: u64,
@@ -246,6 +249,7 @@ impl Config {
         };
         let absolute = |path: Utf8PathBuf| camino::absolute_utf8(&path).unwrap_or(path);
         let seconds = |given: Option<u64>, default| Duration::from_secs(given.unwrap_or(default));
+        let keeping = args.registries.keeping(&file);
         let registries = args.registries.or(&mut file)?;
         let capacity = CapacityConfig {
             cpu_overcommit: args.cpu_overcommit.or(file.cpu_overcommit).unwrap_or(4.0),
@@ -291,6 +295,7 @@ impl Config {
                 .unwrap_or_else(|| "azurecontainer.wharf.internal".to_owned()),
             grace: seconds(args.grace_seconds.or(file.grace_seconds), 10),
             registries,
+            keeping,
             hold: Duration::from_millis(
                 args.hold_milliseconds.or(file.hold_milliseconds).unwrap_or(200),
             ),

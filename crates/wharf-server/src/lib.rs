@@ -16,6 +16,7 @@ mod host;
 mod http;
 mod identity;
 mod ids;
+mod images;
 mod ingress;
 mod metadata_service;
 mod metrics;

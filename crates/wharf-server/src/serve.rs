@@ -36,7 +36,7 @@ use crate::{
     host,
     http::{self, Listeners},
     identity::{Identity, IdentityError},
-    ids,
+    ids, images,
     ingress::{self, Certificates, Ingress},
     metadata_service::{self, MetadataError},
     metrics::Metrics,
@@ -242,6 +242,8 @@ async fn serve(
     let stop = CancellationToken::new();
     let (swept, stopped) = (app.files.clone(), stop.clone());
     tokio::spawn(async move { swept.keep_swept(stopped).await });
+    let (collected, stopped) = (app.clone(), stop.clone());
+    tokio::spawn(images::keep_collected(collected, config.keeping, stopped));
     let controlling = {
         let (controller, stop) = (app.controller.clone(), stop.clone());
         tokio::spawn(async move { controller.run(stop).await })

@@ -19,6 +19,7 @@ use wharf_image::{
 mod credentials;
 mod faults;
 mod hostile;
+mod keeping;
 mod proxy;
 #[path = "../../../wharf/tests/harness/registry.rs"]
 mod registry;

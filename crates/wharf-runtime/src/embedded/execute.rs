@@ -117,6 +117,7 @@ impl Embedded {
             .resolve(&container.image)
             .map_err(|source| failed(about.clone(), source))?
             .ok_or_else(|| failed(about.clone(), io::Error::other("its image has gone")))?;
+        self.pulls.touch(&container.image);
         if start == 1 {
             self.pulls.tell_present(id, name, &container.image);
         }

@@ -113,7 +113,7 @@ impl Embedded {
             }
             let is_present = self
                 .images
-                .resolve(image)
+                .resolve_whole(image)
                 .map_err(|source| failed(format!("look for image {image}"), source))?
                 .is_some();
             let observed = if is_present {

@@ -95,6 +95,11 @@ impl Pulls {
         (image.to_owned(), self.images.fingerprint(image, &credentials))
     }
 
+    /// Notes that an image is put to use.
+    pub(super) fn touch(&self, image: &str) {
+        self.images.touch(image, self.clock.now());
+    }
+
     /// Tells that an image needed no pull.
     pub(super) fn tell_present(&self, id: &GroupId, container: &ContainerName, image: &str) {
         let mut state = self.lock();

@@ -1,9 +1,10 @@
-//! What the administrator says about registries.
+//! What the administrator says about registries and images.
 
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
-use wharf_image::{CertificateAuthority, Mirror, RegistryConfig};
+use jiff::SignedDuration;
+use wharf_image::{CertificateAuthority, Keeping, Mirror, RegistryConfig};
 
 use super::{ConfigError, File};
 
@@ -32,12 +33,29 @@ pub(super) struct RegistryArgs {
     /// Pull with the credentials in this config.json of docker for groups that bring none
     #[arg(long, env = "WHARF_DOCKER_CONFIG", value_name = "FILE")]
     docker_config: Option<Utf8PathBuf>,
+    /// Remove unused images when the image store's disk is filled so far [default: 85]
+    #[arg(long, env = "WHARF_IMAGE_DISK_PERCENT", value_name = "PERCENT")]
+    image_disk_percent: Option<u8>,
+    /// Remove images that were unused for so many hours [default: only when the disk fills]
+    #[arg(long, env = "WHARF_IMAGE_MAX_AGE_HOURS", value_name = "HOURS")]
+    image_max_age_hours: Option<u32>,
     /// Wait so many seconds for a silent registry [default: 15]
     #[arg(long, env = "WHARF_REGISTRY_TIMEOUT_SECONDS", value_name = "SECONDS")]
     registry_timeout_seconds: Option<u64>,
 }
 
 impl RegistryArgs {
+    pub(super) fn keeping(&self, file: &File) -> Keeping {
+        let high_percent = self.image_disk_percent.or(file.image_disk_percent).unwrap_or(85);
+        let hours = self.image_max_age_hours.or(file.image_max_age_hours);
+        Keeping {
+            high_percent,
+            low_percent: high_percent.saturating_sub(5),
+            max_age: hours.map(|hours| SignedDuration::from_hours(hours.into())),
+            min_age: SignedDuration::from_mins(2),
+        }
+    }
+
     pub(super) fn or(self, file: &mut File) -> Result<RegistryConfig, ConfigError> {
         let absolute = |path: Utf8PathBuf| camino::absolute_utf8(&path).unwrap_or(path);
         let all = |mut given: Vec<String>, more: Option<Vec<String>>| {

@@ -9,6 +9,7 @@ pub(crate) mod inspect;
 pub(crate) mod list;
 pub(crate) mod prune;
 pub(crate) mod pull;
+pub(crate) mod pulls;
 
 fn document(image: &Image) -> Value {
     json!({
@@ -17,6 +18,7 @@ fn document(image: &Image) -> Value {
         "packedBytes": image.packed_bytes,
         "layers": image.layers.len(),
         "storedAt": wharf_arm::time::seconds(image.stored_at),
+        "usedAt": wharf_arm::time::seconds(image.used_at),
     })
 }
 

@@ -1,10 +1,15 @@
 //! Images from a real registry and from files.
 
-use std::{io::Read as _, net::TcpListener};
+use std::{
+    io::Read as _,
+    net::TcpListener,
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 use crate::harness::{
     Daemon,
-    registry::{PASSWORD, Registry, USER, busybox_layout},
+    registry::{PASSWORD, Registry, USER, busybox_layout, digest, layout_of},
 };
 
 #[test]
@@ -99,7 +104,7 @@ fn a_layer_that_is_not_what_its_digest_says_never_runs() {
     assert!(!wharf.ok(&["image", "list"]).contains("bad/busybox"), "{error}");
     // A group that names it is accepted, since its manifest is there, and tells why it waits.
     wharf.ok(&["create", "g", "--image", &image, "--no-wait"]);
-    let told = crate::harness::wait_for(std::time::Duration::from_secs(20), || {
+    let told = crate::harness::wait_for(Duration::from_secs(20), || {
         wharf.view("g", 0).to_string().contains("Failed to pull image")
     });
     assert!(told, "{:#}", wharf.view("g", 0));
@@ -127,6 +132,44 @@ fn a_proxy_of_the_environment_is_used_and_not_for_what_is_on_this_host() {
     wharf.up(&[("HTTP_PROXY", "http://127.0.0.1:1"), ("http_proxy", "http://127.0.0.1:1")]);
     wharf.ok(&["image", "pull", &image]);
     assert!(!wharf.run(&["image", "pull", &far]).status.success());
+}
+
+#[test]
+fn a_daemon_that_is_killed_in_the_middle_of_a_pull_leaves_nothing_and_pulls_again() {
+    let (mut wharf, registry) = (Daemon::start(), Registry::start());
+    let mut layer = tar::Builder::new(Vec::new());
+    for number in 0..1_500_u32 {
+        let content = number.to_le_bytes().repeat(2_000);
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        header.set_uid(0);
+        header.set_gid(0);
+        let name = format!("d{}/f{number}", number % 50);
+        layer.append_data(&mut header, name, content.as_slice()).unwrap();
+    }
+    let layer = layer.into_inner().unwrap();
+    let layout = registry.dir().join("large");
+    let diff_id = digest(&layer);
+    layout_of(&layout, &[(layer, diff_id)]);
+    let image = registry.push(&layout, "team/large");
+    let mut broken = 0;
+    for milliseconds in [20, 60, 120] {
+        let mut pull = wharf.command(&["image", "pull", &image]);
+        let mut pull = pull.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let end = Instant::now() + Duration::from_millis(milliseconds);
+        crate::harness::wait_for(Duration::from_secs(5), || Instant::now() >= end);
+        wharf.kill();
+        broken += u32::from(!pull.wait().unwrap().success());
+        wharf.up(&[]);
+        let left = std::fs::read_dir(wharf.dir().join("d/images/tmp")).unwrap().count();
+        assert_eq!(left, 0, "half-done work is cleared away");
+        wharf.ok(&["image", "pull", &image]);
+        wharf.ok(&["image", "prune"]);
+        let layers = std::fs::read_dir(wharf.dir().join("d/images/layers")).unwrap().count();
+        assert_eq!(layers, 0);
+    }
+    assert!(broken > 0, "at least one was in the middle");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! `wharf image pull`.
 
+use std::time::Instant;
+
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 
@@ -39,6 +41,7 @@ pub(super) async fn run(context: &Context, args: &PullArgs) -> Result<(), CliErr
     let client = context.client().await?;
     let mut lines = client.post_lines("/wharf/v1/images/pull", &request).await?;
     let mut image = None;
+    let mut rate = Rate::default();
     while let Some(line) = lines.next().await {
         let line = line?;
         if line.get("error").is_some() {
@@ -47,7 +50,7 @@ pub(super) async fn run(context: &Context, args: &PullArgs) -> Result<(), CliErr
         if let Some(found) = line.get("image") {
             image = Some(found.clone());
         } else if let Some(step) = line.get("progress") {
-            progress.state(&state(step));
+            progress.state(&format!("{}{}", state(step), rate.told(step)));
         }
     }
     drop(progress);
@@ -66,6 +69,27 @@ fn failed(line: &Value) -> ApiError {
     let error = client::api_error(line, 0);
     let status = if error.code == "ImageNotFound" { 404 } else { 0 };
     ApiError { status, ..error }
+}
+
+/// How fast bytes came since the first step.
+#[derive(Default)]
+struct Rate {
+    began: Option<(Instant, u64)>,
+}
+
+impl Rate {
+    #[expect(clippy::cast_precision_loss, reason = "it is rounded anyway")]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not below zero")]
+    fn told(&mut self, step: &Value) -> String {
+        let bytes = step.get("bytes_done").and_then(Value::as_u64).unwrap_or(0);
+        let (began, before) = *self.began.get_or_insert_with(|| (Instant::now(), bytes));
+        let seconds = began.elapsed().as_secs_f64();
+        if seconds < 0.5 {
+            return String::new();
+        }
+        let rate = (bytes.saturating_sub(before)) as f64 / seconds;
+        format!(", {}/s", super::size(rate as u64))
+    }
 }
 
 fn state(step: &Value) -> String {
