@@ -91,6 +91,13 @@ pub enum FilesError {
         /// What helps whoever has to find out.
         detail: Option<String>,
     },
+    /// What a request takes from cannot be had.
+    #[error("the source cannot be read")]
+    Source {
+        /// What asking for it there would answer.
+        #[source]
+        source: Box<FilesError>,
+    },
     /// The disk failed or is full.
     #[error("{operation} {}", path.display())]
     File {
@@ -109,6 +116,7 @@ impl FilesError {
     pub fn code(&self) -> Code {
         match self {
             Self::Refused { code, .. } => *code,
+            Self::Source { .. } => Code::CannotVerifyCopySource,
             Self::File { source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                     Code::ShareSizeLimitReached
@@ -124,6 +132,11 @@ impl FilesError {
 
     pub(crate) fn detailed(code: Code, detail: impl Into<String>) -> Self {
         Self::Refused { code, message: code.message().into(), detail: Some(detail.into()) }
+    }
+
+    /// Says that this is about the source of a request.
+    pub(crate) fn of_source(self) -> Self {
+        Self::Source { source: Box::new(self) }
     }
 
     pub(crate) fn file(

@@ -114,7 +114,9 @@ fn failed(error: &FilesError) -> Error {
     };
     let message = match error {
         FilesError::Refused { message, .. } => message.clone().into_owned(),
-        FilesError::File { .. } => return Error::internal(chain(error)),
+        FilesError::Source { .. } | FilesError::File { .. } => {
+            return Error::internal(chain(error));
+        }
     };
     Error::new(kind, code.name(), message)
 }

@@ -133,6 +133,7 @@ impl Reply {
         let code = error.code();
         let (message, detail) = match error {
             FilesError::Refused { message, detail, .. } => (message.as_ref(), detail.as_deref()),
+            FilesError::Source { .. } => (code.message(), None),
             FilesError::File { .. } => {
                 tracing::error!(error = error as &dyn std::error::Error, "a file request failed");
                 (code.message(), None)
@@ -140,6 +141,11 @@ impl Reply {
         };
         let status = StatusCode::from_u16(code.status()).unwrap_or_default();
         let mut answer = Answer::new(status).header("x-ms-error-code", code.name());
+        if let FilesError::Source { source } = error {
+            answer = answer
+                .header("x-ms-copy-source-error-code", source.code().name())
+                .header("x-ms-copy-source-status-code", source.code().status().to_string());
+        }
         let challenge = code == Code::NoAuthenticationInformation;
         if challenge {
             answer.headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("SharedKey"));

@@ -218,7 +218,7 @@ fn finish_write(
 
 async fn read_source(context: Arc<Context>, source: String) -> Result<Bytes, FilesError> {
     blocking(move || {
-        let source = Source::find(&context, &source)?;
+        let source = Source::find_signed(&context, &source)?;
         let node = source.file(&context)?;
         let range = context.call.required("x-ms-source-range")?;
         let (first, last) = parse_range(range).ok_or_else(|| bad_header("x-ms-source-range"))?;
@@ -245,12 +245,21 @@ pub(super) async fn list_ranges(context: Arc<Context>) -> Result<Answer, FilesEr
         let wanted = asked(call)?;
         let span =
             if wanted.is_some_and(|(first, _)| first >= size) { None } else { span(wanted, size)? };
-        for range in span.map_or_else(|| Ok(Vec::new()), |span| content::ranges(&node, span))? {
+        let all = span.map_or_else(|| Ok(Vec::new()), |span| content::ranges(&node, span))?;
+        let max = call.parameter("maxresults").map(|_| call.max_results()).transpose()?;
+        let max = max.unwrap_or(usize::MAX);
+        let marker = call.parameter("marker").unwrap_or("0");
+        let marker: u64 = marker.parse().map_err(|_| Code::OutOfRangeQueryParameterValue)?;
+        let mut later = all.iter().filter(|range| range.first >= marker);
+        for range in later.by_ref().take(max) {
             document.begin("Range");
             document
                 .text("Start", range.first.to_string())
                 .text("End", range.last.to_string())
                 .end();
+        }
+        if let Some(next) = later.next() {
+            document.text("NextMarker", next.first.to_string());
         }
         let answer = tag(Answer::xml(document), &node.about);
         Ok(answer.header("x-ms-content-length", size.to_string()))

@@ -6,7 +6,6 @@ use uuid::Uuid;
 
 use super::{
     Answer, Context, blocking,
-    file::written,
     headers::{Chosen, tag},
     source::Source,
 };
@@ -14,7 +13,7 @@ use crate::{
     error::{Code, FilesError},
     tree::{
         attributes::{Attributes, Copied},
-        content, failed,
+        content,
     },
 };
 
@@ -42,12 +41,15 @@ pub(super) async fn copy(context: Arc<Context>) -> Result<Answer, FilesError> {
         }
         context.reserve(bytes)?;
         let flags = attributes.flags.take();
-        let node = place.make_file(bytes, &attributes)?;
+        let node = if call.says_true("x-ms-file-copy-ignore-readonly") {
+            place.make_any_file(bytes, &attributes)?
+        } else {
+            place.make_file(bytes, &attributes)?
+        };
         content::copy(&from, &node)?;
         attributes.flags = flags;
         attributes.write(&node)?;
-        crate::tree::changes::sync(&node)?;
-        let node = written(node, &chosen)?.refreshed().map_err(failed("read"))?;
+        let node = chosen.finish(node, &mut attributes)?;
         let answer = tag(Answer::accepted(), &node.about);
         Ok(answer.header("x-ms-copy-id", id).header("x-ms-copy-status", "success"))
     })

@@ -15,7 +15,6 @@ use crate::{
     tree::{
         About, Kind, Node,
         attributes::Attributes,
-        changes::{set_written, sync},
         list::{Wanted, list},
     },
     xml::{self, Document},
@@ -32,6 +31,10 @@ struct Included {
 }
 
 impl Included {
+    fn wants_attributes(&self) -> bool {
+        self.has("attributes") || self.has("timestamps")
+    }
+
     fn has(&self, word: &str) -> bool {
         self.words.iter().any(|included| included == word)
     }
@@ -45,11 +48,8 @@ pub(super) async fn create(context: Arc<Context>) -> Result<Answer, FilesError> 
         chosen.put(&mut attributes);
         let place = context.tree()?.place(&call.path)?;
         let parent = place.parent.try_clone().map_err(crate::tree::failed("open"))?;
-        let mut node = place.make_directory(&attributes)?;
-        if let super::headers::Choice::Set(written) = chosen.written {
-            set_written(&node, written)?;
-            node = node.refreshed().map_err(crate::tree::failed("read"))?;
-        }
+        let node = place.make_directory(&attributes)?;
+        let node = chosen.finish(node, &mut attributes)?;
         Ok(describe(Answer::created(), &node, &attributes, above(&context, &parent)))
     })
     .await
@@ -110,13 +110,10 @@ fn change(
 ) -> Result<Answer, FilesError> {
     let node = context.tree()?.directory_node(&context.call.path)?;
     let mut attributes = Attributes::read(&node);
+    attributes.changed = None;
     change(&mut attributes);
     attributes.write(&node)?;
-    if let super::headers::Choice::Set(written) = chosen.written {
-        set_written(&node, written)?;
-    }
-    sync(&node)?;
-    let node = node.refreshed().map_err(crate::tree::failed("read"))?;
+    let node = chosen.finish(node, &mut attributes)?;
     Ok(describe(Answer::ok(), &node, &attributes, None::<&Node>))
 }
 
@@ -135,7 +132,7 @@ pub(super) async fn list_entries(context: Arc<Context>) -> Result<Answer, FilesE
         document.begin("Entries");
         for (name, about) in &page.entries {
             let attributes =
-                included.has("attributes").then(|| attributes(&directory, name)).flatten();
+                included.wants_attributes().then(|| attributes(&directory, name)).flatten();
             describe_entry(&mut document, name, about, &attributes.unwrap_or_default(), &included);
         }
         document.end().text("NextMarker", page.next.unwrap_or_default());
@@ -146,24 +143,33 @@ pub(super) async fn list_entries(context: Arc<Context>) -> Result<Answer, FilesE
 
 fn head(context: &Context, directory: &Node) -> Result<Document, FilesError> {
     let call = &context.call;
-    let path: Vec<_> = call.path.iter().map(|name| name.to_string_lossy()).collect();
+    let path = call.path.join(OsStr::new("/"));
+    let plain = path.to_str().filter(|path| xml::is_plain(path));
+    let encoded = plain.is_none().then(|| encode(&path));
     let endpoint = call.endpoint();
-    let mut document = Document::new(
-        "EnumerationResults",
-        &[
-            ("ServiceEndpoint", &endpoint),
-            ("ShareName", context.share()?),
-            ("DirectoryPath", &path.join("/")),
-        ],
-    );
-    for (element, name) in
-        [("Marker", "marker"), ("Prefix", "prefix"), ("MaxResults", "maxresults")]
-    {
-        document.maybe(element, call.parameter(name));
+    let mut attributes =
+        vec![("ServiceEndpoint", endpoint.as_str()), ("ShareName", context.share()?)];
+    if let Some(encoded) = &encoded {
+        attributes.extend([("DirectoryPath", encoded.as_str()), ("Encoded", "true")]);
+    } else {
+        attributes.push(("DirectoryPath", plain.unwrap_or_default()));
     }
+    let mut document = Document::new("EnumerationResults", &attributes);
+    document.maybe("Marker", call.parameter("marker"));
+    match call.parameter("prefix") {
+        Some(prefix) if !xml::is_plain(prefix) => {
+            document.encoded("Prefix", &encode(OsStr::new(prefix)))
+        }
+        prefix => document.maybe("Prefix", prefix),
+    };
+    document.maybe("MaxResults", call.parameter("maxresults"));
     let id = if call.path.is_empty() { 0 } else { directory.about.inode };
     document.text("DirectoryId", id.to_string());
     Ok(document)
+}
+
+fn encode(name: &OsStr) -> String {
+    percent_encode(name.as_bytes(), NON_ALPHANUMERIC).to_string()
 }
 
 fn included(call: &Call) -> Included {
@@ -207,7 +213,7 @@ fn describe_entry(
             .text("CreationTime", iso(attributes.created.unwrap_or(about.created)))
             .text("LastAccessTime", iso(about.accessed))
             .text("LastWriteTime", iso(about.written))
-            .text("ChangeTime", iso(about.changed))
+            .text("ChangeTime", iso(attributes.changed(about)))
             .text("Last-Modified", http_date(about.changed));
     }
     if included.has("etag") {

@@ -9,8 +9,7 @@ use super::{
     content::{RANGE_MAX, verify_md5},
     directory::above,
     headers::{
-        Choice, Chosen, check_permission, content as content_headers, describe, is_known, metadata,
-        tag,
+        Chosen, check_permission, content as content_headers, describe, is_known, metadata, tag,
     },
 };
 use crate::{
@@ -20,7 +19,7 @@ use crate::{
     tree::{
         Node, Place,
         attributes::Attributes,
-        changes::{refuse_read_only, set_written, sync},
+        changes::{refuse_read_only, sync},
         content, failed,
     },
 };
@@ -65,25 +64,16 @@ pub(super) async fn create(context: Arc<Context>, body: Body) -> Result<Answer, 
         let parent = place.parent.try_clone().map_err(failed("open"))?;
         // A file that is read-only is filled before it becomes so.
         let flags = attributes.flags.take_if(|_| !bytes.is_empty());
-        let mut node = place.make_file(size, &attributes)?;
+        let node = place.make_file(size, &attributes)?;
         if !bytes.is_empty() {
             content::write(&node, 0, &bytes)?;
             attributes.flags = flags;
             attributes.write(&node)?;
         }
-        node = written(node, &chosen)?;
+        let node = chosen.finish(node, &mut attributes)?;
         Ok(describe(Answer::created(), &node, &attributes, above(&context, &parent)))
     })
     .await
-}
-
-/// Sets the time of the last write if one is chosen.
-pub(super) fn written(node: Node, chosen: &Chosen) -> Result<Node, FilesError> {
-    if let Choice::Set(time) = chosen.written {
-        set_written(&node, time)?;
-        sync(&node)?;
-    }
-    node.refreshed().map_err(failed("read"))
 }
 
 pub(super) async fn get_properties(context: Arc<Context>) -> Result<Answer, FilesError> {
@@ -148,6 +138,7 @@ pub(super) async fn set_metadata(context: Arc<Context>) -> Result<Answer, FilesE
         refuse_read_only(&node)?;
         let mut attributes = Attributes::read(&node);
         attributes.metadata = sent;
+        attributes.changed = None;
         attributes.write(&node)?;
         sync(&node)?;
         let node = node.refreshed().map_err(failed("read"))?;
@@ -178,8 +169,7 @@ pub(super) async fn set_properties(context: Arc<Context>) -> Result<Answer, File
         }
         chosen.put(&mut attributes);
         attributes.write(&node)?;
-        sync(&node)?;
-        let node = written(node, &chosen)?;
+        let node = chosen.finish(node, &mut attributes)?;
         Ok(describe(Answer::ok(), &node, &attributes, above(&context, &place.parent)))
     })
     .await

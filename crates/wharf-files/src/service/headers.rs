@@ -9,7 +9,12 @@ use crate::{
     error::{Code, FilesError},
     request::{Call, bad_header},
     times::{http_date, iso, parse_http_date, parse_iso},
-    tree::{About, Kind, Node, attributes::Attributes},
+    tree::{
+        About, Kind, Node,
+        attributes::{Attributes, Changed},
+        changes::{set_written, sync},
+        failed,
+    },
 };
 
 /// Stands for the permissions of everything: whoever may use the share may do everything.
@@ -56,6 +61,7 @@ pub(super) struct Chosen {
     pub(super) flags: Choice<Option<String>>,
     pub(super) created: Choice<Timestamp>,
     pub(super) written: Choice<Timestamp>,
+    pub(super) changed: Choice<Timestamp>,
 }
 
 impl Chosen {
@@ -65,15 +71,14 @@ impl Chosen {
             flags: flags(call)?,
             created: time(call, "x-ms-file-creation-time", now)?,
             written: time(call, "x-ms-file-last-write-time", now)?,
+            changed: time(call, "x-ms-file-change-time", now)?,
         })
     }
 
     /// Whether nothing is chosen.
     pub(super) fn is_empty(&self) -> bool {
-        matches!(
-            (&self.flags, &self.created, &self.written),
-            (Choice::Keep, Choice::Keep, Choice::Keep)
-        )
+        let times = [&self.created, &self.written, &self.changed];
+        self.flags == Choice::Keep && times.iter().all(|time| **time == Choice::Keep)
     }
 
     /// Puts what is chosen among the attributes.
@@ -82,6 +87,25 @@ impl Chosen {
         if let Choice::Set(created) = self.created {
             attributes.created = Some(created);
         }
+        attributes.changed = None;
+    }
+
+    /// Sets the chosen times of a node that is otherwise finished.
+    pub(super) fn finish(
+        &self,
+        node: Node,
+        attributes: &mut Attributes,
+    ) -> Result<Node, FilesError> {
+        if let Choice::Set(time) = self.written {
+            set_written(&node, time)?;
+        }
+        let node = node.refreshed().map_err(failed("read"))?;
+        if let Choice::Set(chosen) = self.changed {
+            attributes.changed = Some(Changed { chosen, written: node.about.written });
+            attributes.write(&node)?;
+        }
+        sync(&node)?;
+        node.refreshed().map_err(failed("read"))
     }
 }
 
@@ -155,7 +179,7 @@ pub(super) fn describe(
         .header("x-ms-file-attributes", flags_of(about.kind, attributes))
         .header("x-ms-file-creation-time", iso(attributes.created.unwrap_or(about.created)))
         .header("x-ms-file-last-write-time", iso(about.written))
-        .header("x-ms-file-change-time", iso(about.changed))
+        .header("x-ms-file-change-time", iso(attributes.changed(about)))
         .header("x-ms-file-permission-key", PERMISSION_KEY)
         .header("x-ms-file-id", about.inode.to_string())
         .header("x-ms-file-parent-id", parent.map_or(0, |parent| parent.inode).to_string())

@@ -13,6 +13,7 @@ use crate::{
 };
 
 const DOCUMENT_MAX: usize = 64 << 10;
+const CORS_RULES_MAX: usize = 5;
 const ROOT: &str = "StorageServiceProperties";
 const METRICS: &str = "<Version>1.0</Version><Enabled>false</Enabled>\
                        <RetentionPolicy><Enabled>false</Enabled></RetentionPolicy>";
@@ -68,6 +69,9 @@ fn parts(text: &[u8]) -> Result<Parts, FilesError> {
             Event::Start(start) => {
                 let name = String::from_utf8_lossy(start.name().as_ref()).into_owned();
                 let inner = reader.read_text(start.name()).map_err(|_| wrong())?;
+                if inner.matches("<CorsRule>").count() > CORS_RULES_MAX {
+                    return Err(wrong());
+                }
                 parts.insert(known(name)?, inner.into_owned());
             }
             Event::Empty(empty) if inside => {

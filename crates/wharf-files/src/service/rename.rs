@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use super::{
     Answer, Context, blocking,
-    file::written,
     headers::{Chosen, describe},
     source::Source,
 };
 use crate::{
     error::{Code, FilesError},
-    tree::{Kind, attributes::Attributes, changes::sync, failed},
+    tree::{Kind, attributes::Attributes, changes::Replace},
 };
 
 pub(super) async fn rename(context: Arc<Context>, kind: Kind) -> Result<Answer, FilesError> {
@@ -27,12 +26,14 @@ pub(super) async fn rename(context: Arc<Context>, kind: Kind) -> Result<Answer, 
             return Err(Code::ResourceTypeMismatch.into());
         }
         let mut attributes = Attributes::read(moved);
-        if attributes.is_read_only() && !call.says_true("x-ms-file-rename-ignore-readonly") {
-            return Err(Code::ReadOnlyAttribute.into());
-        }
         let to = tree.place(&call.path)?;
         context.may_replace(&to)?;
-        let node = from.rename(&to, call.says_true("x-ms-file-rename-replace-if-exists"))?;
+        let replace = match call.says_true("x-ms-file-rename-replace-if-exists") {
+            false => Replace::No,
+            true if call.says_true("x-ms-file-rename-ignore-readonly") => Replace::Any,
+            true => Replace::Writable,
+        };
+        let node = from.rename(&to, replace)?;
         let before = attributes.clone();
         if !metadata.is_empty() {
             attributes.metadata = metadata;
@@ -43,9 +44,8 @@ pub(super) async fn rename(context: Arc<Context>, kind: Kind) -> Result<Answer, 
         chosen.put(&mut attributes);
         if attributes != before {
             attributes.write(&node)?;
-            sync(&node)?;
         }
-        let node = written(node, &chosen)?.refreshed().map_err(failed("read"))?;
+        let node = chosen.finish(node, &mut attributes)?;
         Ok(describe(
             Answer::ok(),
             &node,

@@ -11,7 +11,7 @@ use crate::{
 };
 
 const READ: Need = Need { kind: 'o', any: "r", file: true };
-const REMOVE: Need = Need { kind: 'o', any: "d", file: true };
+const MOVE: Need = Need { kind: 'o', any: "dw", file: false };
 
 /// The account, share and path of an address.
 #[derive(Debug)]
@@ -23,7 +23,14 @@ impl Source {
     /// Takes an address apart, and finds out whether the sender may read there.
     pub(super) fn find(context: &Context, address: &str) -> Result<Self, FilesError> {
         let source = Self::parse(context, address)?;
-        source.check(context, READ)?;
+        source.check(context, READ).map_err(FilesError::of_source)?;
+        Ok(source)
+    }
+
+    /// The same, but the address itself has to be signed: a key of the account is not enough.
+    pub(super) fn find_signed(context: &Context, address: &str) -> Result<Self, FilesError> {
+        let source = Self::parse(context, address)?;
+        source.check_signature(context, READ).map_err(FilesError::of_source)?;
         Ok(source)
     }
 
@@ -36,7 +43,7 @@ impl Source {
             let message = "What is renamed stays in its share.";
             return Err(FilesError::because(Code::InvalidInput, message));
         }
-        source.check(context, REMOVE)?;
+        source.check(context, MOVE).map_err(FilesError::of_source)?;
         Ok(source)
     }
 
@@ -77,6 +84,11 @@ impl Source {
         if own && context.grant == Grant::Owner {
             return Ok(());
         }
+        self.check_signature(context, need)
+    }
+
+    fn check_signature(&self, context: &Context, need: Need) -> Result<(), FilesError> {
+        let account = &self.call.target.account;
         let unknown = || FilesError::from(Code::CannotVerifyCopySource);
         let found = context.accounts.account(account).map_err(|_| Code::InternalError)?;
         let found = found.ok_or_else(unknown)?;

@@ -9,7 +9,7 @@ use rustix::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Node, failed};
+use super::{About, Node, failed};
 use crate::error::{Code, FilesError};
 
 const NAME: &str = "user.wharf.file";
@@ -29,8 +29,19 @@ pub(crate) struct Attributes {
     /// A time that the client chose.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) created: Option<Timestamp>,
+    /// A time of the last change that the client chose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) changed: Option<Changed>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) copy: Option<Copied>,
+}
+
+/// A chosen time of the last change. It holds until the file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Changed {
+    pub(crate) chosen: Timestamp,
+    /// The time of the last write when it was chosen.
+    pub(crate) written: Timestamp,
 }
 
 /// Where a copied file came from.
@@ -69,6 +80,12 @@ impl Attributes {
             Err(Errno::NOTSUP) if *self == Self::default() => Ok(()),
             other => other.map_err(failed("write")),
         }
+    }
+
+    /// When the file or directory was changed, as far as clients are told.
+    pub(crate) fn changed(&self, about: &About) -> Timestamp {
+        let chosen = self.changed.filter(|changed| changed.written == about.written);
+        chosen.map_or(about.changed, |changed| changed.chosen)
     }
 
     pub(crate) fn is_read_only(&self) -> bool {

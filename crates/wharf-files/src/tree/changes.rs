@@ -31,10 +31,19 @@ pub(crate) fn check_new_name(name: &OsStr) -> Result<(), FilesError> {
 impl Place {
     /// Makes a file of zeros, or empties the one that is there.
     pub(crate) fn make_file(self, size: u64, attributes: &Attributes) -> Result<Node, FilesError> {
+        self.node.as_ref().map_or(Ok(()), refuse_read_only)?;
+        self.make_any_file(size, attributes)
+    }
+
+    /// The same, even if the file is read-only.
+    pub(crate) fn make_any_file(
+        self,
+        size: u64,
+        attributes: &Attributes,
+    ) -> Result<Node, FilesError> {
         let made = self.node.is_none();
         let (node, file) = match self.node {
             Some(node) if node.about.kind == Kind::File => {
-                refuse_read_only(&node)?;
                 let file = node.open(OFlags::RDWR).map_err(failed("open"))?;
                 file.set_len(0).map_err(failed("write"))?;
                 (node, file)
@@ -106,36 +115,57 @@ impl Place {
         sync(&self.parent)
     }
 
-    /// Gives what is here the name `to`, in place of a file of that name if that is wanted.
-    pub(crate) fn rename(self, to: &Self, replace: bool) -> Result<Node, FilesError> {
+    /// Gives what is here the name `to`; a file of that name goes if `replace` says so.
+    pub(crate) fn rename(self, to: &Self, replace: Replace) -> Result<Node, FilesError> {
         // The same name in another case.
         let same = to.node.is_some() && self.name == to.name && is_same(&self.parent, &to.parent)?;
         let node = self.node.ok_or(Code::ResourceNotFound)?;
+        let mut flags = RenameFlags::empty();
         match &to.node {
-            None => check_new_name(&to.name)?,
+            None => {
+                check_new_name(&to.name)?;
+                flags = RenameFlags::NOREPLACE;
+            }
             Some(_) if same => check_new_name(&to.asked)?,
-            Some(_) if !replace => return Err(Code::ResourceAlreadyExists.into()),
-            Some(there) if there.about.kind != Kind::File || node.about.kind != Kind::File => {
+            Some(_) if replace == Replace::No => return Err(Code::ResourceAlreadyExists.into()),
+            Some(there) if there.about.kind != Kind::File => {
                 return Err(Code::ResourceTypeMismatch.into());
             }
-            Some(there) => refuse_read_only(there)?,
+            Some(there) => {
+                if replace == Replace::Writable {
+                    refuse_read_only(there)?;
+                }
+                // A directory takes the place of a file by way of the file's going to its own.
+                let swap =
+                    node.about.kind == Kind::Directory || there.about.inode == node.about.inode;
+                flags = if swap { RenameFlags::EXCHANGE } else { flags };
+            }
         }
         let name = if same { &to.asked } else { &to.name };
-        let flags = if replace || same { RenameFlags::empty() } else { RenameFlags::NOREPLACE };
         match renameat_with(&self.parent, &self.name, &to.parent, name, flags) {
             Err(Errno::EXIST) => return Err(Code::ResourceAlreadyExists.into()),
             Err(Errno::NOENT) => return Err(Code::ResourceNotFound.into()),
             Err(Errno::INVAL) => return Err(Code::InvalidInput.into()),
             other => other.map_err(failed("rename"))?,
         }
-        if !same && to.node.as_ref().is_some_and(|there| there.about.inode == node.about.inode) {
-            // Of two links to one file, the kernel leaves both.
+        if flags == RenameFlags::EXCHANGE {
             unlinkat(&self.parent, &self.name, AtFlags::empty()).map_err(failed("rename"))?;
         }
         sync(&to.parent)?;
         sync(&self.parent)?;
         node.refreshed().map_err(failed("read"))
     }
+}
+
+/// What may become of a file whose name another takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Replace {
+    /// It stays.
+    No,
+    /// It goes, unless it is read-only.
+    Writable,
+    /// It goes.
+    Any,
 }
 
 fn is_same(one: &OwnedFd, other: &OwnedFd) -> Result<bool, FilesError> {

@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::FileExt as _};
 
 use crate::{
-    client::Answer,
+    client::{Answer, signature},
     server::{ACCOUNT, Server},
 };
 
@@ -255,13 +255,19 @@ fn a_range_can_come_from_another_file() {
     let server = Server::with_share();
     server.upload("/data/a", b"0123456789");
     server.upload("/data/b", b"..........");
-    let source = format!("{}/data/a", server.endpoint());
-    let headers = [
-        ("x-ms-copy-source", source.as_str()),
+    let bare = format!("{}/data/a", server.endpoint());
+    let signed = format!("{bare}?{}", signature("/data/a"));
+    let mut headers = [
+        ("x-ms-copy-source", bare.as_str()),
         ("x-ms-source-range", "bytes=2-4"),
         ("x-ms-range", "bytes=5-7"),
         ("x-ms-write", "update"),
     ];
+    let refused = server.send("PUT", "/data/b?comp=range", &headers, b"");
+    assert_eq!(refused.error(), (404, "CannotVerifyCopySource"));
+    let why = refused.header("x-ms-copy-source-error-code");
+    assert_eq!(why, Some("NoAuthenticationInformation"));
+    headers[0].1 = &signed;
     server.send("PUT", "/data/b?comp=range", &headers, b"").expect(201);
     assert_eq!(server.get("/data/b", &[]).body, b".....234..");
 }

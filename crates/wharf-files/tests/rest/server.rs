@@ -17,19 +17,21 @@ use tokio::{net::TcpListener, runtime::Runtime};
 use wharf_files::{Account, Accounts, Service, Settings, Shares, Target};
 
 pub(crate) const ACCOUNT: &str = "devstore";
+/// Another account, with the same keys.
+const OTHER: &str = "remotestore";
 /// `a key of the tests` in base64.
 pub(crate) const KEY: &str = "YSBrZXkgb2YgdGhlIHRlc3Rz";
 
 #[derive(Debug)]
-struct OneAccount;
+struct TwoAccounts;
 
-impl Accounts for OneAccount {
+impl Accounts for TwoAccounts {
     fn account(
         &self,
         name: &str,
     ) -> Result<Option<Account>, Box<dyn std::error::Error + Send + Sync>> {
         let keys = vec![b"the second key".to_vec(), b"a key of the tests".to_vec()];
-        let name = (name == ACCOUNT).then(|| name.to_owned());
+        let name = [ACCOUNT, OTHER].contains(&name).then(|| name.to_owned());
         Ok(name.map(|name| Account { name, keys, https_only: false, shared_key_access: true }))
     }
 }
@@ -45,7 +47,7 @@ impl Server {
     pub(crate) fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let shares = Arc::new(Shares::open(&dir.path().join("shares")).unwrap());
-        let service = Service::new(Arc::clone(&shares), Arc::new(OneAccount));
+        let service = Service::new(Arc::clone(&shares), Arc::new(TwoAccounts));
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();

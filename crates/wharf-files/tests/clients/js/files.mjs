@@ -124,7 +124,11 @@ async function files() {
   const copy = root.getFileClient("copy");
   assert.equal((await copy.startCopyFromURL(file.url)).copyStatus, "success");
   assert.equal((await copy.getProperties()).copyStatus, "success");
-  await copy.uploadRangeFromURL(file.url, 3, 0, 5);
+  const query = generateFileSASQueryParameters(
+    { shareName: "data", filePath: "file", expiresOn: new Date(Date.now() + 3600e3), permissions: FileSASPermissions.parse("r") },
+    credential,
+  );
+  await copy.uploadRangeFromURL(`${file.url}?${query}`, 3, 0, 5);
   assert.equal((await copy.downloadToBuffer(0, 5)).toString(), "hello");
   const { destinationFileClient: renamed } = await copy.rename("renamed");
   assert.equal(await copy.exists(), false);

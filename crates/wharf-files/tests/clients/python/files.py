@@ -163,7 +163,9 @@ def files():
     assert copy.get_file_properties().copy.status == "success"
     assert copy.download_file().readall() == file.download_file().readall()
     fails("NoPendingCopyOperation", copy.abort_copy, started["copy_id"])
-    copy.upload_range_from_url(file.url, offset=0, length=5, source_offset=3)
+    signature = generate_file_sas(ACCOUNT, "data", ["file"], KEY, FileSasPermissions(read=True), soon())
+    fails("CannotVerifyCopySource", copy.upload_range_from_url, file.url, offset=0, length=5, source_offset=3)
+    copy.upload_range_from_url(f"{file.url}?{signature}", offset=0, length=5, source_offset=3)
     assert copy.download_file(offset=0, length=5).readall() == b"hello"
     renamed = copy.rename_file("renamed", content_type="text/z")
     assert renamed.get_file_properties().content_settings.content_type == "text/z" and not copy.exists()
