@@ -6,9 +6,11 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
+mod ipv6;
 mod pools;
 mod stored;
 
+pub use ipv6::Ipv6Pool;
 pub use pools::Pools;
 pub use stored::{Direction, NamedRule, SecurityGroup, Subnet, SubnetKey, Use, VirtualNetwork};
 

@@ -19,7 +19,7 @@ use wharf_model::{
     clock::Clock,
     event::Occurrence,
     group::Power,
-    network::Pools,
+    network::{Ipv6Pool, Pools},
     plan::{Plan, plan},
     spec::{Port, RegistryCredential},
 };
@@ -79,6 +79,8 @@ pub struct EmbeddedConfig {
     pub layout: Layout,
     /// Group addresses come from here; the store hands them out.
     pub pools: Pools,
+    /// Their IPv6 addresses, if they have any.
+    pub ipv6: Option<Ipv6Pool>,
     /// The link of a LAN that the pool is a part of.
     pub uplink: Option<String>,
     /// Whether open ports of public groups are also open at this host's own addresses.
@@ -160,6 +162,7 @@ impl Embedded {
             layout: config.layout.clone(),
             user_namespaces,
             pools: config.pools,
+            ipv6: config.ipv6,
             uplink: config.uplink,
             publishes_ports: config.publishes_ports,
             prepared: config.prepared_networks,

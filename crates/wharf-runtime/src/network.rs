@@ -9,6 +9,7 @@ pub mod dns;
 mod error;
 mod firewall;
 pub mod host_ports;
+mod ipv6;
 mod links;
 mod namespaces;
 mod virtual_networks;
@@ -24,7 +25,7 @@ use std::{
 use tokio::sync::{Mutex, mpsc};
 use wharf_model::{
     GroupId,
-    network::{Pools, PrivateAddress, PrivatePlace},
+    network::{Ipv6Pool, Pools, PrivateAddress, PrivatePlace},
     spec::Port,
 };
 use wharf_shim::{paths::Layout, userns::Namespaces};
@@ -41,6 +42,8 @@ pub struct NetworkConfig {
     pub layout: Layout,
     /// Where group addresses come from.
     pub pools: Pools,
+    /// Where their IPv6 addresses come from, if they have any.
+    pub ipv6: Option<Ipv6Pool>,
     /// The link of a LAN that the public pool is a part of: this host answers there for its groups.
     pub uplink: Option<String>,
     /// Whether open ports of public groups are also open at this host's own addresses.
@@ -162,6 +165,9 @@ impl Network {
         // What the host refuses within a virtual network goes back the way it came.
         write_setting("/proc/sys/net/ipv4/fwmark_reflect", "1")?;
         links.ensure_gateway().await?;
+        if let Some(pool) = config.ipv6 {
+            links.ensure_ipv6(pool).await?;
+        }
         if let Some(uplink) = &config.uplink {
             set_proxy(uplink, true)?;
         }
@@ -222,15 +228,20 @@ impl Network {
             };
             inner.firewall.set_member(&name, place).await?;
             inner.links.claim(&prepared, &name, address).await?;
-            match place {
-                Some(place) => inner.links.join(&prepared, &name, place).await,
-                None => Ok(()),
+            match (place, inner.config.ipv6) {
+                (Some(place), _) => inner.links.join(&prepared, &name, place).await,
+                (None, Some(pool)) => inner.links.claim_ipv6(&prepared, pool, address).await,
+                (None, None) => Ok(()),
             }
         };
         let inside = async {
             match place {
                 Some(place) => prepared.give_two(place, address, inner.config.gateway()).await,
                 None => prepared.give_address(address).await,
+            }?;
+            match inner.config.ipv6.filter(|_| place.is_none()) {
+                Some(pool) => prepared.give_ipv6(pool.of(address)).await,
+                None => Ok(()),
             }
         };
         tokio::try_join!(inside, on_host)?;
@@ -316,6 +327,9 @@ impl Network {
         if let Some(uplink) = &self.inner.config.uplink {
             // A link that has gone answers nobody any more.
             drop(set_proxy(uplink, false));
+        }
+        if let Some(pool) = self.inner.config.ipv6 {
+            self.inner.links.remove_ipv6(pool).await;
         }
         self.inner.links.remove_gateway().await
     }

@@ -6,11 +6,11 @@ use std::{net::SocketAddr, time::Duration};
 
 use camino::Utf8PathBuf;
 use clap::Parser;
-use ipnet::Ipv4Net;
+use ipnet::{Ipv4Net, Ipv6Net};
 use serde::Deserialize;
 use wharf_image::{Keeping, RegistryConfig};
 use wharf_model::{
-    network::Pools,
+    network::{Ipv6Pool, Pools},
     security::{Policy, capability},
 };
 
@@ -43,6 +43,9 @@ pub struct ServeArgs {
     /// [default: that of public addresses]
     #[arg(long, env = "WHARF_PRIVATE_POOL", value_name = "CIDR")]
     private_pool: Option<Ipv4Net>,
+    /// Give groups outside of virtual networks IPv6 addresses of this range as well
+    #[arg(long, env = "WHARF_IPV6_POOL", value_name = "CIDR")]
+    ipv6_pool: Option<Ipv6Net>,
     /// Answer for the public addresses of groups on this link, of whose network they are a part
     #[arg(long, env = "WHARF_UPLINK", value_name = "LINK")]
     uplink: Option<String>,
@@ -120,6 +123,7 @@ struct File {
     listen: Option<SocketAddr>,
     address_pool: Option<Ipv4Net>,
     private_pool: Option<Ipv4Net>,
+    ipv6_pool: Option<Ipv6Net>,
     uplink: Option<String>,
     publish_ports: Option<bool>,
     ingress_listen: Option<SocketAddr>,
@@ -171,6 +175,7 @@ pub(crate) struct Config {
     pub(crate) run_dir: Utf8PathBuf,
     pub(crate) listen: SocketAddr,
     pub(crate) pools: Pools,
+    pub(crate) ipv6: Option<Ipv6Pool>,
     pub(crate) uplink: Option<String>,
     pub(crate) publishes_ports: bool,
     pub(crate) ingress: Option<IngressConfig>,
@@ -215,6 +220,9 @@ pub(crate) enum ConfigError {
         /// For the others.
         private: Ipv4Net,
     },
+    /// A range without room.
+    #[error("ipv6_pool {0} is too small; a prefix of 96 bits at most is needed")]
+    Ipv6Pool(Ipv6Net),
     /// Half a front.
     #[error("ingress_certificate and ingress_key go together, and with ingress_listen")]
     IngressFiles,
@@ -262,6 +270,10 @@ impl Config {
         let private = args.private_pool.or(file.private_pool).map(|pool| pool.trunc());
         let pools = Pools { public: public.trunc(), private };
         check_pools(&pools)?;
+        let ipv6 = match args.ipv6_pool.or(file.ipv6_pool) {
+            Some(range) => Some(Ipv6Pool::new(range).ok_or(ConfigError::Ipv6Pool(range))?),
+            None => None,
+        };
         let ingress = ingress(
             args.ingress_listen.or(file.ingress_listen),
             args.ingress_certificate.or(file.ingress_certificate).map(absolute),
@@ -285,6 +297,7 @@ impl Config {
                 .or(file.listen)
                 .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8443))),
             pools,
+            ipv6,
             uplink: args.uplink.or(file.uplink),
             ingress,
             publishes_ports: args.publish_ports || file.publish_ports.unwrap_or(false),

@@ -18,21 +18,21 @@ pub(crate) fn suffix(given: &str) -> String {
 
 /// What the name server answers from.
 pub(crate) fn names(store: Store, config: &Config) -> Names {
-    let (pools, gateway) = (config.pools, config.pools.gateway());
+    let (pools, gateway, ipv6) = (config.pools, config.pools.gateway(), config.ipv6);
     let lookup = move |asker, name: &str| {
         let failed = |error| chain(&error);
         let IpAddr::V4(asker) = asker else { return Ok(Found::Nothing) };
         if name == MANAGEMENT {
             // It leads nobody else anywhere.
             let is_group = pools.contains(asker) && asker != gateway;
-            return Ok(if is_group { Found::Address(gateway) } else { Found::Nothing });
+            return Ok(if is_group { Found::Address(gateway, None) } else { Found::Nothing });
         }
         if let Some(neighbour) = name.strip_suffix(&format!(".{NEIGHBOURS}")) {
             let found = store.neighbour(asker, neighbour).map_err(failed)?;
-            return Ok(found.map_or(Found::Nothing, Found::Address));
+            return Ok(found.map_or(Found::Nothing, |at| Found::Address(at, None)));
         }
         if let Some(address) = store.address_of_name(name).map_err(failed)? {
-            return Ok(Found::Address(address));
+            return Ok(Found::Address(address, ipv6.map(|pool| pool.of(address))));
         }
         let has_children = store.has_names_below(name).map_err(failed)?;
         Ok(if has_children { Found::Parent } else { Found::Nothing })

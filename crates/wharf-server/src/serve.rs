@@ -183,6 +183,7 @@ async fn run(config: Config) -> Result<(), ServeError> {
     let backend = Embedded::start(EmbeddedConfig {
         layout,
         pools: config.pools,
+        ipv6: config.ipv6,
         uplink: config.uplink.clone(),
         publishes_ports: config.publishes_ports,
         prepared_networks: 8,

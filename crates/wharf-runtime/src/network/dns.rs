@@ -10,7 +10,7 @@ mod upstream;
 
 use std::{
     fmt, io,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
     time::Duration,
 };
@@ -39,8 +39,8 @@ pub const NEIGHBOURS: &str = "virtual-network";
 /// What is at a name below the suffix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// A group's address.
-    Address(Ipv4Addr),
+    /// A group's addresses.
+    Address(Ipv4Addr, Option<Ipv6Addr>),
     /// Nothing itself, but there are names below it.
     Parent,
     /// Nothing.

@@ -2,7 +2,7 @@
 
 use std::{io, net::Ipv4Addr};
 
-use ipnet::Ipv4Net;
+use ipnet::{Ipv4Net, Ipv6Net};
 
 /// A failure of the network.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +12,14 @@ pub enum NetworkError {
     Overlap {
         /// What was configured.
         pool: Ipv4Net,
+        /// What is there.
+        route: String,
+    },
+    /// The IPv6 pool is in use for something else.
+    #[error("IPv6 pool {pool} overlaps the host's route to {route}; choose another pool")]
+    Overlap6 {
+        /// What was configured.
+        pool: Ipv6Net,
         /// What is there.
         route: String,
     },

@@ -228,7 +228,7 @@ impl Links {
         Ok(())
     }
 
-    async fn ours(&self) -> Result<Vec<(String, u32)>, NetworkError> {
+    pub(super) async fn ours(&self) -> Result<Vec<(String, u32)>, NetworkError> {
         let prefix = self.config.layout.veth_prefix();
         let mut found = Vec::new();
         let mut links = self.handle.link().get().execute();

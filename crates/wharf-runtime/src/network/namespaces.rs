@@ -80,6 +80,11 @@ impl Prepared {
         Ok(())
     }
 
+    /// How to change the end inside.
+    pub(super) fn inside(&self) -> (&Handle, u32) {
+        (&self.inside, self.inside_index)
+    }
+
     /// Everything goes through the gateway; needs no address yet.
     async fn route_to(&self, gateway: Ipv4Addr) -> Result<(), NetworkError> {
         let link = RouteMessageBuilder::<Ipv4Addr>::new().output_interface(self.inside_index);

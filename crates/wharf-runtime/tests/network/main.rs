@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
+mod ipv6;
 mod lan;
 mod matrix;
 mod names;
@@ -34,6 +35,7 @@ fn config(bits: u64, pool: &str) -> NetworkConfig {
     NetworkConfig {
         layout,
         pools: pool.parse::<Ipv4Net>().unwrap().into(),
+        ipv6: None,
         uplink: None,
         publishes_ports: false,
         prepared: 2,

@@ -71,8 +71,9 @@ async fn groups_resolve_names_of_groups_and_all_others_through_the_hosts_servers
     // The first server is nobody's: the next one is asked.
     std::fs::write(&resolv_conf, format!("nameserver 127.91.23.54\nnameserver {UPSTREAM}\n"))
         .unwrap();
-    let lookup =
-        |_, name: &str| Ok(if name == "web.here" { Found::Address(WEB) } else { Found::Nothing });
+    let lookup = |_, name: &str| {
+        Ok(if name == "web.here" { Found::Address(WEB, None) } else { Found::Nothing })
+    };
     let suffix = "test.internal".to_owned();
     network.serve_names(Names { suffix, lookup: Arc::new(lookup), resolv_conf }).await.unwrap();
     upstream();

@@ -84,3 +84,20 @@ fn public_and_other_groups_can_have_pools_of_their_own_and_a_full_one_is_told() 
     assert!(late.contains("InvalidContainerGroupUpdate") && late.contains("10.208."), "{late}");
     wharf.clear();
 }
+
+#[test]
+fn a_group_has_an_ipv6_address_where_that_is_wanted() {
+    let range = format!("fd00:a2:{:x}::/64", std::process::id() % 0xffff);
+    let wharf = Daemon::with(&["--ipv6-pool", &range]);
+    let mut document = web("one", "");
+    document["properties"]["ipAddress"]["dnsNameLabel"] = json!("web-one");
+    wharf.create(&document);
+    let at = format!("[{}{}]", range.trim_end_matches("/64"), wharf.ip("one"));
+    assert!(answers(&at), "{at}");
+    // By its name in another group as well, whose resolver asks for both.
+    let name = "web-one.local.azurecontainer.wharf.internal";
+    let lookup = format!("nslookup -type=aaaa {name} | grep -c fd00:a2:");
+    let client = group("client", &[script("c", &lookup)], &json!({ "restartPolicy": "Never" }));
+    assert_eq!(wharf.output(&client), "1\n");
+    wharf.clear();
+}

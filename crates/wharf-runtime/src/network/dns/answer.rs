@@ -6,7 +6,7 @@ use hickory_proto::{
     op::{Edns, Message, MessageType, Metadata, OpCode, Query, ResponseCode},
     rr::{
         DNSClass, Name, RData, Record, RecordType,
-        rdata::{A, SOA},
+        rdata::{A, AAAA, SOA},
     },
 };
 
@@ -100,14 +100,21 @@ fn tell(reply: &mut Message, names: &Names, query: &Query, found: Found) -> Opti
     let zone = Name::from_str(&format!("{}.", names.suffix)).ok()?;
     let start = Record::from_rdata(zone.clone(), TTL_SECONDS, RData::SOA(authority(&zone)?));
     match found {
-        Found::Address(address) if wants(RecordType::A) => {
-            let data = RData::A(A(address));
-            reply.add_answer(Record::from_rdata(query.name().clone(), TTL_SECONDS, data));
+        Found::Address(address, second) if wants(RecordType::A) || wants(RecordType::AAAA) => {
+            let first = wants(RecordType::A).then_some(RData::A(A(address)));
+            let second = second.filter(|_| wants(RecordType::AAAA)).map(|it| RData::AAAA(AAAA(it)));
+            let all: Vec<RData> = first.into_iter().chain(second).collect();
+            if all.is_empty() {
+                reply.add_authority(start);
+            }
+            for data in all {
+                reply.add_answer(Record::from_rdata(query.name().clone(), TTL_SECONDS, data));
+            }
         }
         Found::Parent if wants(RecordType::SOA) && *query.name() == zone => {
             reply.add_answer(start);
         }
-        Found::Address(_) | Found::Parent => drop(reply.add_authority(start)),
+        Found::Address(..) | Found::Parent => drop(reply.add_authority(start)),
         Found::Nothing => {
             reply.metadata.response_code = ResponseCode::NXDomain;
             reply.add_authority(start);
@@ -133,7 +140,8 @@ mod tests {
 
     fn names() -> Names {
         let lookup = |_, name: &str| match name {
-            "web.westus" => Ok(Found::Address(WEB)),
+            "web.westus" => Ok(Found::Address(WEB, None)),
+            "both.westus" => Ok(Found::Address(WEB, Some(WEB.to_ipv6_mapped()))),
             "westus" => Ok(Found::Parent),
             "broken.westus" => Err("the disk is on fire".to_owned()),
             _ => Ok(Found::Nothing),
@@ -164,6 +172,14 @@ mod tests {
         assert_eq!(answer.answers.len(), 1);
         assert_eq!(answer.answers[0].data, RData::A(A(WEB)));
         assert_eq!(answer.answers[0].ttl, TTL_SECONDS);
+    }
+
+    #[test]
+    fn a_name_has_its_second_address_when_there_is_one() {
+        let answer = ask("both.westus.test.internal.", RecordType::AAAA);
+        assert_eq!(answer.answers[0].data, RData::AAAA(AAAA(WEB.to_ipv6_mapped())));
+        assert_eq!(ask("both.westus.test.internal.", RecordType::ANY).answers.len(), 2);
+        assert_eq!(ask("both.westus.test.internal.", RecordType::A).answers.len(), 1);
     }
 
     #[test]

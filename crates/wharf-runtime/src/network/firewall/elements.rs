@@ -7,7 +7,7 @@ use wharf_model::spec::Protocol;
 use super::{super::NetworkConfig, Open};
 
 /// All sets and maps that are kept here.
-const SETS: [&str; 3] = ["open", "open_inside", "published"];
+const SETS: [&str; 4] = ["open", "open6", "open_inside", "published"];
 
 /// Keys, each with its set or map, and with its value in a map.
 #[derive(Debug, Default)]
@@ -32,6 +32,10 @@ impl Elements {
                     continue;
                 }
                 all.insert(("open", rest), String::new());
+                if let Some(pool) = config.ipv6 {
+                    let key = format!("{} . {protocol} . {number}", pool.of(address));
+                    all.insert(("open6", key), String::new());
+                }
                 if config.publishes_ports {
                     // Two have one port only while the one that gives it up is still going away.
                     let key = ("published", format!("{protocol} . {number}"));

@@ -38,6 +38,7 @@ pub(super) fn rules(config: &NetworkConfig) -> String {
     let mut text = format!(
         "add table inet {table}
 add set inet {table} open {{ type ipv4_addr . inet_proto . inet_service; }}
+add set inet {table} open6 {{ type ipv6_addr . inet_proto . inet_service; }}
 add set inet {table} open_inside {{ type mark . ipv4_addr . inet_proto . inet_service; }}
 add map inet {table} published {{ type inet_proto . inet_service : ipv4_addr; }}
 add map inet {table} networks {{ type ifname : mark; }}
@@ -59,6 +60,9 @@ add map inet {table} outbound {{ type ifname : verdict; }}
         "to_group ct state established,related accept",
         "to_group oifname vmap @inbound",
         "to_group icmp type echo-request accept",
+        // Who has which address on the link.
+        "to_group icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, echo-request } accept",
+        "to_group ip6 daddr . meta l4proto . th dport @open6 accept",
         &format!(
             "to_group {of_network} meta mark . ip daddr . meta l4proto . th dport @open_inside accept"
         ),
@@ -73,6 +77,7 @@ add map inet {table} outbound {{ type ifname : verdict; }}
         ),
         "to_host meta l4proto tcp reject with tcp reset",
         "to_host meta nfproto ipv4 reject with icmpx port-unreachable",
+        "to_host icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept",
         "to_host drop",
         &format!("spoofed iifname {links} ip saddr != {pools} meta mark set iifname map @networks"),
         &format!("spoofed iifname {links} fib saddr . mark . iif oif missing drop"),
@@ -87,6 +92,10 @@ add map inet {table} outbound {{ type ifname : verdict; }}
         "publish_out fib daddr type local jump publish",
         &format!("postrouting ip saddr {pools} oifname != {links} masquerade"),
     ] {
+        line(&mut text, &format!("add rule inet {table} {rule}"));
+    }
+    if let Some(pool) = config.ipv6 {
+        let rule = format!("postrouting ip6 saddr {} oifname != {links} masquerade", pool.range());
         line(&mut text, &format!("add rule inet {table} {rule}"));
     }
     text
