@@ -21,8 +21,32 @@ impl fmt::Debug for Account {
     }
 }
 
+/// What becomes of a bearer token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is good, and its owner may do this.
+    Allowed,
+    /// It is good, and its owner may not.
+    Forbidden,
+    /// It is no good token.
+    Unknown,
+}
+
 /// Whoever knows the accounts.
 pub trait Accounts: Send + Sync + 'static {
+    /// Whether the owner of this token may perform this action of Azure's roles, such as
+    /// `Microsoft.Storage/storageAccounts/fileServices/fileShares/files/read`, in the account.
+    /// Called on a thread that may block. Without an answer of its own no token is good.
+    fn token(
+        &self,
+        account: &str,
+        token: &str,
+        action: &str,
+    ) -> Result<Verdict, Box<dyn std::error::Error + Send + Sync>> {
+        let _ = (account, token, action);
+        Ok(Verdict::Unknown)
+    }
+
     /// The account of this name. Called on a thread that may block.
     fn account(
         &self,

@@ -21,6 +21,8 @@ use crate::{
 pub(crate) enum Grant {
     /// Whoever has a key may do everything.
     Owner,
+    /// Whoever has a token may do what the roles say, which have been asked.
+    Token,
     /// What a signature allows.
     Signed(Scope),
 }

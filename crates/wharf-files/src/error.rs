@@ -42,7 +42,7 @@ codes! {
     EmptyMetadataKey = 400 "The key for one of the metadata key-value pairs is empty.";
     FileInvalidPermissionKey = 400 "The specified file permission key does not exist in the share.";
     InternalError = 500 "The server encountered an internal error. Please retry the request.";
-    InvalidAuthenticationInfo = 400 "Authentication information is not given in the correct format. Check the value of Authorization header.";
+    InvalidAuthenticationInfo = 401 "Authentication information is not given in the correct format. Check the value of Authorization header.";
     InvalidFileOrDirectoryPathName = 400 "The specified file or directory path is too long, or has too many subdirectories.";
     InvalidHeaderValue = 400 "The value for one of the HTTP headers is not in the correct format.";
     InvalidInput = 400 "One of the request inputs is not valid.";

@@ -19,7 +19,7 @@ mod tree;
 mod usage;
 mod xml;
 
-pub use accounts::{Account, Accounts};
+pub use accounts::{Account, Accounts, Verdict};
 pub use clock::Clock;
 pub use error::{Code, FilesError};
 pub use request::Target;

@@ -27,7 +27,7 @@ use self::{
     operation::Operation,
 };
 use crate::{
-    accounts::{Account, Accounts},
+    accounts::{Account, Accounts, Verdict},
     auth::{self, Grant},
     clock::Clock,
     error::{Code, FilesError},
@@ -103,14 +103,49 @@ impl Service {
         let account = account.ok_or_else(|| {
             FilesError::because(Code::ResourceNotFound, "The specified account does not exist.")
         })?;
-        let grant = auth::authorize(&call, &account, &self.shares, now)?;
-        let operation = Operation::of(&call)?;
+        let (grant, operation) = if let Some(token) = bearer(&call) {
+            let operation = Operation::of(&call)?;
+            check_token(&*self.accounts, &call, token, operation.action())?;
+            (Grant::Token, operation)
+        } else {
+            let grant = auth::authorize(&call, &account, &self.shares, now)?;
+            (grant, Operation::of(&call)?)
+        };
         if let Grant::Signed(scope) = &grant {
             scope.check(operation.need())?;
         }
         let (shares, accounts) = (Arc::clone(&self.shares), Arc::clone(&self.accounts));
         let context = Context { call, grant, shares, account, accounts, now };
         Ok((Arc::new(context), operation))
+    }
+}
+
+fn bearer(call: &Call) -> Option<&str> {
+    call.header("authorization")?.strip_prefix("Bearer ").map(str::trim)
+}
+
+/// Refuses a token whose owner may not do this.
+fn check_token(
+    accounts: &dyn Accounts,
+    call: &Call,
+    token: &str,
+    action: &str,
+) -> Result<(), FilesError> {
+    if !call.target.secure {
+        return Err(Code::AuthenticationFailed.into());
+    }
+    if call.header("x-ms-file-request-intent").is_none_or(|intent| intent != "backup") {
+        let message = "With a token, x-ms-file-request-intent has to be backup.";
+        return Err(FilesError::because(Code::MissingRequiredHeader, message));
+    }
+    let verdict = accounts.token(&call.target.account, token, action).map_err(|error| {
+        tracing::error!(error = &*error as &dyn std::error::Error, "a token cannot be checked");
+        Code::InternalError
+    })?;
+    match verdict {
+        Verdict::Allowed => Ok(()),
+        Verdict::Forbidden => Err(Code::AuthorizationPermissionMismatch.into()),
+        Verdict::Unknown => Err(Code::InvalidAuthenticationInfo.into()),
     }
 }
 

@@ -146,8 +146,7 @@ impl Reply {
                 .header("x-ms-copy-source-error-code", source.code().name())
                 .header("x-ms-copy-source-status-code", source.code().status().to_string());
         }
-        let challenge = code == Code::NoAuthenticationInformation;
-        if challenge {
+        if code.status() == 401 {
             answer.headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("SharedKey"));
         }
         if self.head {

@@ -12,6 +12,10 @@ use crate::{
     tree::Kind,
 };
 
+/// The action of reading what is in a share.
+pub(crate) const READ_FILES: &str =
+    "Microsoft.Storage/storageAccounts/fileServices/fileShares/files/read";
+
 /// What can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
@@ -171,6 +175,33 @@ impl Operation {
             | Self::RenameFile => ('o', "w", true),
         };
         Need { kind, any, file }
+    }
+
+    /// What a role has to allow: the action that Azure's roles name.
+    pub(crate) fn action(self) -> &'static str {
+        match self {
+            Self::ListShares | Self::GetShare | Self::GetShareStats | Self::GetShareAcl => {
+                "Microsoft.Storage/storageAccounts/fileServices/shares/read"
+            }
+            Self::CreateShare
+            | Self::SetShareProperties
+            | Self::SetShareMetadata
+            | Self::SetShareAcl => "Microsoft.Storage/storageAccounts/fileServices/shares/write",
+            Self::DeleteShare => "Microsoft.Storage/storageAccounts/fileServices/shares/delete",
+            Self::GetServiceProperties => "Microsoft.Storage/storageAccounts/fileServices/read",
+            Self::SetServiceProperties => "Microsoft.Storage/storageAccounts/fileServices/write",
+            Self::GetDirectory
+            | Self::ListDirectory
+            | Self::GetFile
+            | Self::GetFileProperties
+            | Self::GetFileMetadata
+            | Self::ListRanges
+            | Self::ListHandles => READ_FILES,
+            Self::DeleteDirectory | Self::DeleteFile => {
+                "Microsoft.Storage/storageAccounts/fileServices/fileShares/files/delete"
+            }
+            _ => "Microsoft.Storage/storageAccounts/fileServices/fileShares/files/write",
+        }
     }
 
     /// Does it.

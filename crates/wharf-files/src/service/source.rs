@@ -2,7 +2,7 @@
 
 use axum::http::{Request, Uri};
 
-use super::Context;
+use super::{Context, operation::READ_FILES};
 use crate::{
     auth::{self, Grant, Need},
     error::{Code, FilesError},
@@ -11,6 +11,7 @@ use crate::{
 };
 
 const READ: Need = Need { kind: 'o', any: "r", file: true };
+const DELETE_FILES: &str = "Microsoft.Storage/storageAccounts/fileServices/fileShares/files/delete";
 const MOVE: Need = Need { kind: 'o', any: "dw", file: false };
 
 /// The account, share and path of an address.
@@ -84,7 +85,13 @@ impl Source {
         if own && context.grant == Grant::Owner {
             return Ok(());
         }
-        self.check_signature(context, need)
+        match super::bearer(&context.call) {
+            Some(token) if own && !self.call.query.contains_key("sig") => {
+                let action = if need == READ { READ_FILES } else { DELETE_FILES };
+                super::check_token(&*context.accounts, &context.call, token, action)
+            }
+            _ => self.check_signature(context, need),
+        }
     }
 
     fn check_signature(&self, context: &Context, need: Need) -> Result<(), FilesError> {
@@ -94,7 +101,7 @@ impl Source {
         let found = found.ok_or_else(unknown)?;
         match auth::authorize(&self.call, &found, &context.shares, context.now)? {
             Grant::Signed(scope) => scope.check(need),
-            Grant::Owner => Ok(()),
+            Grant::Owner | Grant::Token => Ok(()),
         }
     }
 

@@ -8,3 +8,4 @@ mod files;
 mod hostile;
 mod server;
 mod share;
+mod tokens;

@@ -14,9 +14,11 @@ use axum::{
     response::Response,
 };
 use tokio::{net::TcpListener, runtime::Runtime};
-use wharf_files::{Account, Accounts, Service, Settings, Shares, Target};
+use wharf_files::{Account, Accounts, Service, Settings, Shares, Target, Verdict};
 
 pub(crate) const ACCOUNT: &str = "devstore";
+/// A request with this header counts as one that came by TLS.
+pub(crate) const SECURE: &str = "x-wharf-test-tls";
 /// Another account, with the same keys.
 const OTHER: &str = "remotestore";
 /// `a key of the tests` in base64.
@@ -26,6 +28,20 @@ pub(crate) const KEY: &str = "YSBrZXkgb2YgdGhlIHRlc3Rz";
 struct TwoAccounts;
 
 impl Accounts for TwoAccounts {
+    fn token(
+        &self,
+        account: &str,
+        token: &str,
+        action: &str,
+    ) -> Result<Verdict, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(match token {
+            "owner" if account == ACCOUNT => Verdict::Allowed,
+            "reader" if action.ends_with("/read") => Verdict::Allowed,
+            "reader" => Verdict::Forbidden,
+            _ => Verdict::Unknown,
+        })
+    }
+
     fn account(
         &self,
         name: &str,
@@ -107,6 +123,7 @@ async fn serve(
     let by_path = (&path[1..end], &path[end..]);
     let (account, path) = by_host.map_or(by_path, |(account, _)| (account, path));
     let (account, path) = (account.to_owned(), path.to_owned());
-    let target = Target { account, path, peer: peer.ip(), secure: false };
+    let secure = request.headers().contains_key(SECURE);
+    let target = Target { account, path, peer: peer.ip(), secure };
     service.handle(target, request).await
 }
