@@ -4,7 +4,6 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 #[path = "../rest/server.rs"]
-#[expect(dead_code, reason = "the other tests use more of it")]
 mod server;
 
 use std::{
@@ -14,10 +13,20 @@ use std::{
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use server::{ACCOUNT, KEY, Server};
+use server::{ACCOUNT, KEY, OTHER, Server};
 
 /// The scripts that drive the clients.
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients");
+const PUBLISHED: [&str; 8] = [
+    "test_share.py",
+    "test_directory.py",
+    "test_file.py",
+    "test_get_file.py",
+    "test_handle.py",
+    "test_file_service_properties.py",
+    "test_sas.py",
+    "test_file_api_version.py",
+];
 const PARTS: [&str; 4] = ["shares", "directories", "files", "signatures"];
 
 fn main() -> ExitCode {
@@ -31,6 +40,7 @@ fn main() -> ExitCode {
         }));
     }
     trials.push(trial("azure_cli".to_owned(), "az", |place| azure_cli(&place)));
+    trials.push(trial("published_suite".to_owned(), "files-suite", |place| published(&place)));
     let throughput = trial("throughput".to_owned(), "files", |place| python(&place, "throughput"));
     trials.push(throughput.with_ignored_flag(true));
     libtest_mimic::run(&arguments, trials).exit_code()
@@ -87,6 +97,40 @@ fn azure_cli(place: &Path) {
     let mut client = Command::new(format!("{SCRIPTS}/az.sh"));
     client.args([&server.endpoint(), ACCOUNT, KEY]).arg(work).env("PATH", path);
     assert!(client.status().unwrap().success(), "{client:?}");
+}
+
+/// The tests that the Python SDK is published with; `suite/differences.txt` says which have to fail.
+fn published(place: &Path) {
+    let server = Server::start();
+    let port = server.address().port();
+    let suite = server.dir().join("tests");
+    let copied = Command::new("cp").arg("-r").arg(place.join("suite/tests")).arg(&suite).status();
+    assert!(copied.unwrap().success());
+    let mut settings =
+        format!("PROTOCOL = 'http'\nACCOUNT_URL_SUFFIX = 'core.wharf.test:{port}'\n");
+    settings.push_str("RUN_IN_LIVE = 'True'\nSKIP_LIVE_RECORDING = 'True'\n");
+    for (stem, account) in
+        [("STORAGE", ACCOUNT), ("SECONDARY_STORAGE", OTHER), ("PREMIUM_STORAGE_FILE", ACCOUNT)]
+    {
+        settings.extend([stem, "_ACCOUNT_NAME = '", account, "'\n"]);
+        settings.extend([stem, "_ACCOUNT_KEY = '", KEY, "'\n"]);
+    }
+    std::fs::write(suite.join("settings/settings_real.py"), settings).unwrap();
+    let mut client = Command::new(place.join("bin/python"));
+    client.args([
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "wharf_suite",
+        "--tb=short",
+    ]);
+    client.args(["--timeout=60", "--no-header", "-W", "ignore"]).args(PUBLISHED);
+    client.current_dir(&suite).env("PYTHONPATH", format!("{SCRIPTS}/python/suite"));
+    let status = client.env("PYTHONDONTWRITEBYTECODE", "1").status().unwrap();
+    assert!(status.success(), "{client:?}");
 }
 
 fn succeeds(server: &Server, mut client: Command, part: &str, endpoint: &str) {

@@ -20,7 +20,7 @@ pub(crate) const ACCOUNT: &str = "devstore";
 /// A request with this header counts as one that came by TLS.
 pub(crate) const SECURE: &str = "x-wharf-test-tls";
 /// Another account, with the same keys.
-const OTHER: &str = "remotestore";
+pub(crate) const OTHER: &str = "remotestore";
 /// `a key of the tests` in base64.
 pub(crate) const KEY: &str = "YSBrZXkgb2YgdGhlIHRlc3Rz";
 

@@ -1,0 +1,2 @@
+def generate_sas_token():
+    return "?sig=fake"
