@@ -21,18 +21,23 @@ pub const FILE_SERVICE: &str = "Microsoft.Storage/storageAccounts/fileServices";
 pub const FILE_SHARE: &str = "Microsoft.Storage/storageAccounts/fileServices/shares";
 
 /// Accounts are the first part of paths, beside these.
-const RESERVED: [&str; 12] = [
+const RESERVED: [&str; 17] = [
     "adfs",
+    "attach",
     "common",
-    "devicecode",
+    "consumers",
+    "device",
+    "exec",
     "graph",
-    "health",
+    "healthz",
     "metadata",
     "metrics",
     "organizations",
     "portal",
     "providers",
+    "readyz",
     "subscriptions",
+    "tenants",
     "wharf",
 ];
 

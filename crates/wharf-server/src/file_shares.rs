@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
 use wharf_arm::storage::keys::Keys;
-use wharf_files::{Code, FilesError, Shares};
+use wharf_files::{Account, Accounts, Code, FilesError, Shares};
 use wharf_model::{Error, error::chain, group::Power, spec::AzureFile, spec::VolumeSource};
 use wharf_runtime::volumes::share::{self, ShareError};
 use wharf_store::{Filter, Resource, Store, StoreError};
@@ -125,6 +125,19 @@ fn failed(error: &FilesError) -> Error {
 pub(crate) fn keys(account: &Resource) -> Result<Keys, Error> {
     let secret = account.content.secret.as_deref().unwrap_or_default();
     serde_json::from_slice(secret).map_err(|error| Error::internal(format!("read keys: {error}")))
+}
+
+impl Accounts for FileShares {
+    fn account(&self, name: &str) -> Result<Option<Account>, Box<dyn StdError + Send + Sync>> {
+        let Some(found) = self.store.storage_account(name)? else { return Ok(None) };
+        let keys = keys(&found).map_err(|_| "the keys of an account are unreadable")?;
+        Ok(Some(Account {
+            name: found.key.name.as_str().to_owned(),
+            keys: keys.bytes().to_vec(),
+            https_only: false,
+            shared_key_access: true,
+        }))
+    }
 }
 
 impl share::FileShares for FileShares {

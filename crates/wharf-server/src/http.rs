@@ -5,6 +5,7 @@ mod access;
 mod authorization;
 mod drain;
 mod error;
+mod front;
 mod headers;
 mod listen;
 mod params;
@@ -14,6 +15,7 @@ mod routes;
 mod table;
 
 pub(crate) use error::{ApiError, ApiResult};
+pub(crate) use front::Front;
 pub(crate) use listen::{Listeners, serve};
 pub(crate) use params::{Base, Body, LenientBody, ResourcesVersion, Version};
-pub(crate) use router::{rewrite, router};
+pub(crate) use router::rewrite;

@@ -1,6 +1,9 @@
 //! The names of groups, from the store's truth of the moment.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
 
 use wharf_model::error::chain;
 use wharf_runtime::network::dns::{Found, NEIGHBOURS, Names};
@@ -11,21 +14,38 @@ use crate::config::Config;
 /// The name below the suffix at which groups reach the API.
 pub(crate) const MANAGEMENT: &str = "management";
 
+/// The name below the suffix that those of file services end with.
+pub(crate) const FILES: &str = "file.core";
+
 /// What names of groups end with, as it is written in names.
 pub(crate) fn suffix(given: &str) -> String {
     given.trim_matches('.').to_ascii_lowercase()
 }
 
+/// Where the host itself reaches what it listens on.
+fn reachable(listen: IpAddr) -> Ipv4Addr {
+    match listen {
+        IpAddr::V4(address) if !address.is_unspecified() => address,
+        _ => Ipv4Addr::LOCALHOST,
+    }
+}
+
 /// What the name server answers from.
 pub(crate) fn names(store: Store, config: &Config) -> Names {
     let (pools, gateway, ipv6) = (config.pools, config.pools.gateway(), config.ipv6);
+    let listen = config.listen.ip();
     let lookup = move |asker, name: &str| {
         let failed = |error| chain(&error);
         let IpAddr::V4(asker) = asker else { return Ok(Found::Nothing) };
+        let is_group = pools.contains(asker) && asker != gateway;
         if name == MANAGEMENT {
             // It leads nobody else anywhere.
-            let is_group = pools.contains(asker) && asker != gateway;
             return Ok(if is_group { Found::Address(gateway, None) } else { Found::Nothing });
+        }
+        if let Some(account) = name.strip_suffix(&format!(".{FILES}")) {
+            let is_there = store.storage_account(account).map_err(failed)?.is_some();
+            let address = if is_group { gateway } else { reachable(listen) };
+            return Ok(if is_there { Found::Address(address, None) } else { Found::Nothing });
         }
         if let Some(neighbour) = name.strip_suffix(&format!(".{NEIGHBOURS}")) {
             let found = store.neighbour(asker, neighbour).map_err(failed)?;

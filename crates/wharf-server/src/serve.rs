@@ -34,7 +34,7 @@ use crate::{
     deployments,
     file_shares::FileShares,
     host,
-    http::{self, Listeners},
+    http::{self, Front, Listeners},
     identity::{Identity, IdentityError},
     ids, images,
     ingress::{self, Certificates, Ingress},
@@ -171,7 +171,9 @@ async fn run(config: Config) -> Result<(), ServeError> {
     let management = format!("{}.{}", names::MANAGEMENT, names::suffix(&config.dns_suffix));
     let directory = config.data_dir.join("tls");
     let authority = Authority::load(&directory)?;
-    let tls = tls::load(&authority, &directory, config.listen.ip(), &management)?;
+    let files_zone = format!("*.{}.{}", names::FILES, names::suffix(&config.dns_suffix));
+    let more = [management.clone(), files_zone];
+    let tls = tls::load(&authority, &directory, config.listen.ip(), more)?;
     // The backend's hints go to the controller, which needs the backend first.
     let controller: Arc<OnceLock<Controller<Embedded>>> = Arc::default();
     let target = Arc::clone(&controller);
@@ -258,7 +260,7 @@ async fn serve(
         tracing::info!(?address, "leading HTTPS to groups");
         tokio::spawn(ingress::serve(ingress, app.clone(), stop.clone()))
     });
-    let serving = tokio::spawn(http::serve(listeners, http::router(app), stop.clone()));
+    let serving = tokio::spawn(http::serve(listeners, Front::new(app), stop.clone()));
     wait_for_signal().await;
     tracing::info!("stopping; containers keep running");
     stop.cancel();

@@ -83,16 +83,15 @@ impl Authority {
 }
 
 /// Makes the server's own certificate anew, for the names that it has now, and loads it.
-/// `management` is the name that groups reach it by.
+/// `more` are the names that it has besides those of the host.
 pub(crate) fn load(
     authority: &Authority,
     dir: &Utf8Path,
     listen: IpAddr,
-    management: &str,
+    more: [String; 2],
 ) -> Result<Arc<rustls::ServerConfig>, TlsError> {
     let server_key = KeyPair::generate()?;
-    let certificate =
-        server_params(listen, management)?.signed_by(&server_key, &authority.issuer)?;
+    let certificate = server_params(listen, more)?.signed_by(&server_key, &authority.issuer)?;
     let (path, key_path) = (dir.join("server.pem"), dir.join("server.key"));
     write(&path, &certificate.pem(), 0o644)?;
     write(&key_path, &server_key.serialize_pem(), 0o600)?;
@@ -145,9 +144,9 @@ fn make_ca(cert: &Utf8Path, key: &Utf8Path) -> Result<(), TlsError> {
     write(cert, &certificate.pem(), 0o644)
 }
 
-fn server_params(listen: IpAddr, management: &str) -> Result<CertificateParams, TlsError> {
+fn server_params(listen: IpAddr, more: [String; 2]) -> Result<CertificateParams, TlsError> {
     let hostname = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
-    let names = ["localhost".to_owned(), management.to_owned()].into_iter().chain(hostname);
+    let names = std::iter::once("localhost".to_owned()).chain(more).chain(hostname);
     let mut params = CertificateParams::new(names.collect::<Vec<_>>())?;
     let addresses = [IpAddr::from([127, 0, 0, 1]), IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]), listen];
     let specified = addresses.into_iter().filter(|address| !address.is_unspecified());

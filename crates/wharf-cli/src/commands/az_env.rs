@@ -78,6 +78,7 @@ async fn place(client: &Client) -> Result<Place, CliError> {
         address,
         tenant: text("/tenantId")?,
         subscription: text("/subscriptionId")?,
+        storage: text("/storageSuffix")?,
         certificate_authority: text("/certificateAuthority")?,
     })
 }

@@ -77,10 +77,13 @@ async fn plan(app: &App, key: &ResourceKey, parsed: &Parsed) -> Result<Template,
         },
     });
     deployment["id"] = json!(resource_id::resource(key));
+    let suffix = &app.settings.render.dns_suffix;
     let context = Context {
         resource_group: super::resource_groups::document(&home),
         tenant: json!({ "tenantId": app.settings.tenant, "displayName": "Wharf" }),
-        environment: json!({ "name": "Wharf", "suffixes": {} }),
+        environment: json!({ "name": "Wharf", "suffixes": {
+            "storage": super::metadata::endpoints::storage(&app.settings.address, suffix),
+        } }),
         subscription,
         deployment,
         now: app.clock.now(),

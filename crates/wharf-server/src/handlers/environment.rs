@@ -3,6 +3,7 @@
 use axum::{Json, extract::State};
 use serde_json::{Value, json};
 
+use super::metadata::endpoints::storage;
 use crate::app::App;
 
 pub(crate) async fn handle(State(app): State<App>) -> Json<Value> {
@@ -11,6 +12,7 @@ pub(crate) async fn handle(State(app): State<App>) -> Json<Value> {
         "resourceManager": settings.address,
         "subscriptionId": settings.subscription.as_str(),
         "tenantId": settings.tenant,
+        "storageSuffix": storage(&settings.address, &settings.render.dns_suffix),
         "certificateAuthority": settings.certificate_authority,
     }))
 }

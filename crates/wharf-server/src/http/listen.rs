@@ -1,8 +1,13 @@
 //! Listening: HTTPS on a TCP port, plain HTTP on the Unix socket.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+    time::Duration,
+};
 
-use axum::{Router, body::Body, extract::Request};
+use axum::{body::Body, extract::Request};
 use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
@@ -15,11 +20,10 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tower::ServiceExt as _;
 use wharf_model::network::Pools;
 
-use super::router::rewrite;
-use crate::{auth::Peer, deployments::Routes};
+use super::front::Front;
+use crate::auth::Peer;
 
 /// How long a client may take to shake hands.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
@@ -38,7 +42,7 @@ pub(crate) struct Listeners {
 }
 
 /// Serves until `stop`, then lets requests under way end.
-pub(crate) async fn serve(listeners: Listeners, router: Router, stop: CancellationToken) {
+pub(crate) async fn serve(listeners: Listeners, front: Front, stop: CancellationToken) {
     let acceptor = TlsAcceptor::from(listeners.tls);
     let connections = TaskTracker::new();
     loop {
@@ -46,18 +50,18 @@ pub(crate) async fn serve(listeners: Listeners, router: Router, stop: Cancellati
             () = stop.cancelled() => break,
             Ok((stream, _)) = listeners.unix.accept() => {
                 let uid = stream.peer_cred().map_or(u32::MAX, |peer| peer.uid());
-                let peer = Peer::Local { uid };
-                connections.spawn(connection(stream, router.clone(), peer, stop.clone()));
+                let peer = (Peer::Local { uid }, Ipv4Addr::LOCALHOST.into());
+                connections.spawn(connection(stream, front.clone(), peer, stop.clone()));
             }
-            Ok((stream, _)) = listeners.tcp.accept() => {
-                let (acceptor, router, stop) = (acceptor.clone(), router.clone(), stop.clone());
-                connections.spawn(remote(stream, acceptor, router, stop));
+            Ok((stream, peer)) = listeners.tcp.accept() => {
+                let (acceptor, front, stop) = (acceptor.clone(), front.clone(), stop.clone());
+                connections.spawn(remote((stream, peer.ip()), acceptor, front, stop));
             }
             Ok((stream, peer)) = listeners.groups.accept() => {
                 // Not for machines that route their packets to this host.
                 if matches!(peer.ip(), IpAddr::V4(address) if listeners.pools.contains(address)) {
-                    let (acceptor, router, stop) = (acceptor.clone(), router.clone(), stop.clone());
-                    connections.spawn(remote(stream, acceptor, router, stop));
+                    let (acceptor, front, stop) = (acceptor.clone(), front.clone(), stop.clone());
+                    connections.spawn(remote((stream, peer.ip()), acceptor, front, stop));
                 }
             }
         }
@@ -66,26 +70,28 @@ pub(crate) async fn serve(listeners: Listeners, router: Router, stop: Cancellati
     drop(tokio::time::timeout(DRAIN_MAX, connections.wait()).await);
 }
 
-async fn remote(stream: TcpStream, acceptor: TlsAcceptor, router: Router, stop: CancellationToken) {
+async fn remote(
+    (stream, address): (TcpStream, IpAddr),
+    acceptor: TlsAcceptor,
+    front: Front,
+    stop: CancellationToken,
+) {
     drop(stream.set_nodelay(true));
     let shaken = tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await;
     if let Ok(Ok(stream)) = shaken {
-        connection(stream, router, Peer::Remote, stop).await;
+        connection(stream, front, (Peer::Remote, address), stop).await;
     }
 }
 
 async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    router: Router,
-    peer: Peer,
+    front: Front,
+    peer: (Peer, IpAddr),
     stop: CancellationToken,
 ) {
-    let all = Routes(router.clone());
-    let service = router.map_request(move |request: Request<Incoming>| {
-        let mut request = rewrite(request.map(Body::new));
-        request.extensions_mut().insert(peer);
-        request.extensions_mut().insert(all.clone());
-        request
+    let service = tower::service_fn(move |request: Request<Incoming>| {
+        let front = front.clone();
+        async move { Ok::<_, Infallible>(front.answer(request.map(Body::new), peer).await) }
     });
     let builder = auto::Builder::new(TokioExecutor::new());
     let serving = builder

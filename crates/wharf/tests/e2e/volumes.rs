@@ -121,14 +121,15 @@ fn what_is_wrong_with_a_volume_is_told_by_property() {
             "volumes[0].gitRepo.revision",
         ),
         (json!({ "emptyDir": {}, "secret": {} }), "volumes[0]"),
+        (json!({ "azureFile": { "shareName": "s" } }), "volumes[0].azureFile.storageAccountName"),
     ] {
         let mut volume = volume;
         volume["name"] = json!("v");
         let error = wharf.refused(&task("true", &[("v", "/v")], &json!([volume])));
         assert!(error.contains(property) && !error.contains("not base64!"), "{error}");
     }
-    let azure = json!([{ "name": "v", "azureFile": { "shareName": "s" } }]);
-    assert!(wharf.refused(&task("true", &[("v", "/v")], &azure)).contains("FeatureNotSupported"));
+    let vault = json!([{ "name": "v", "secretReference": { "s": "r" } }]);
+    assert!(wharf.refused(&task("true", &[("v", "/v")], &vault)).contains("FeatureNotSupported"));
 }
 
 fn git_volume(repository: &Repository, more: &Value) -> Value {

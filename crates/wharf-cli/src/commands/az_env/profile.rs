@@ -27,6 +27,8 @@ pub(super) struct Place {
     pub(super) address: String,
     pub(super) tenant: String,
     pub(super) subscription: String,
+    /// What names of storage services end with.
+    pub(super) storage: String,
     /// PEM.
     pub(super) certificate_authority: String,
 }
@@ -118,7 +120,7 @@ pub(super) fn write(directory: &Utf8Path, place: &Place, login: &Login) -> Resul
     }]);
     let bundle = bundle(directory, &place.certificate_authority);
     for (name, text) in [
-        ("clouds.config", clouds(&place.address)),
+        ("clouds.config", clouds(place)),
         ("config", CONFIG.to_owned()),
         ("azureProfile.json", subscriptions(directory, place, login)),
         (LOGIN, entries.to_string()),
@@ -152,7 +154,8 @@ encrypt_token_cache = false
 instance_discovery = false
 ";
 
-fn clouds(address: &str) -> String {
+fn clouds(place: &Place) -> String {
+    let Place { address, storage, .. } = place;
     format!(
         "[Wharf]\n\
          endpoint_resource_manager = {address}/\n\
@@ -160,7 +163,8 @@ fn clouds(address: &str) -> String {
          endpoint_active_directory = {address}/adfs\n\
          endpoint_active_directory_resource_id = {address}/\n\
          endpoint_active_directory_graph_resource_id = {address}/graph\n\
-         endpoint_microsoft_graph_resource_id = {address}/graph/\n"
+         endpoint_microsoft_graph_resource_id = {address}/graph/\n\
+         suffix_storage_endpoint = {storage}\n"
     )
 }
 
@@ -212,6 +216,7 @@ mod tests {
             address: "https://127.0.0.1:8443".into(),
             tenant: "t".into(),
             subscription: "s".into(),
+            storage: "core.x.internal:8443".into(),
             certificate_authority: "-----BEGIN CERTIFICATE-----\nx".into(),
         };
         assert_eq!(place.authority(), "127.0.0.1:8443");

@@ -26,12 +26,12 @@ pub(crate) async fn handle(
     Base(base): Base,
 ) -> ApiResult<Json<Value>> {
     // The versions before 2022 list clouds.
-    let document = document(&base, app.identity.tenant());
+    let document = document(&base, app.identity.tenant(), &app.settings.render.dns_suffix);
     let is_list = asked.api_version.as_str() < "2022-01-01";
     Ok(Json(if is_list { json!([document]) } else { document }))
 }
 
-fn document(base: &str, tenant: &str) -> Value {
+fn document(base: &str, tenant: &str, suffix: &str) -> Value {
     json!({
         "name": "Wharf",
         "portal": format!("{base}/portal"),
@@ -54,6 +54,13 @@ fn document(base: &str, tenant: &str) -> Value {
         "microsoftGraphResourceId": format!("{base}/graph/"),
         "appInsightsResourceId": format!("{base}/"),
         "gallery": format!("{base}/"),
-        "suffixes": {},
+        "suffixes": { "storage": storage(base, suffix) },
     })
+}
+
+/// What names of storage services end with, for a client that reaches the API at `base`.
+pub(crate) fn storage(base: &str, suffix: &str) -> String {
+    let host = base.split_once("://").map_or(base, |(_, host)| host);
+    let port = host.rsplit_once(':').map(|(_, port)| format!(":{port}")).unwrap_or_default();
+    format!("core.{}{port}", suffix.trim_matches('.'))
 }

@@ -1,0 +1,126 @@
+//! The first look at a request: is it for the file shares of a storage account, or for the API?
+//!
+//! Storage has other paths, other rights and other errors than ARM, and its requests are signed as
+//! they were sent, so nothing may touch them before. An account is named by the host
+//! (`<account>.file.core.<suffix>`), or by the first part of the path as Azurite has it; no path of
+//! the API begins like the name of one.
+
+use std::{net::IpAddr, sync::Arc};
+
+use axum::{
+    Router,
+    extract::Request,
+    http::{Uri, header, uri::Authority},
+    response::{IntoResponse as _, Response},
+};
+use tower::ServiceExt as _;
+use wharf_files::{Service, Target};
+
+use super::router::{rewrite, router};
+use crate::{app::App, auth::Peer, deployments::Routes, names};
+
+/// What follows the name of a tenant.
+const OF_TENANTS: [&str; 4] = [".well-known", "discovery", "oauth2", "v2.0"];
+
+/// Everything that answers requests. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Front {
+    router: Router,
+    files: Service,
+    /// What names of file services end with: `file.core.<suffix>`.
+    zone: String,
+}
+
+impl Front {
+    pub(crate) fn new(app: App) -> Self {
+        let shares = Arc::clone(&app.files.shares);
+        let suffix = names::suffix(&app.settings.render.dns_suffix);
+        Self {
+            files: Service::new(shares, Arc::new(app.files.clone())),
+            zone: format!("{}.{suffix}", names::FILES),
+            router: router(app),
+        }
+    }
+
+    pub(super) async fn answer(
+        self,
+        mut request: Request,
+        (peer, address): (Peer, IpAddr),
+    ) -> Response {
+        if let Some((account, path)) = self.account(&request) {
+            let secure = matches!(peer, Peer::Remote);
+            let target = Target { account, path, peer: address, secure };
+            return self.files.handle(target, request).await;
+        }
+        request = rewrite(request);
+        request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(Routes(self.router.clone()));
+        self.router.oneshot(request).await.into_response()
+    }
+
+    /// The account that a request is for, and the path within it.
+    fn account(&self, request: &Request) -> Option<(String, String)> {
+        let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+        let host = request.uri().authority().map(Authority::as_str).or(host).unwrap_or_default();
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        by_host(name, &self.zone, request.uri()).or_else(|| by_path(request.uri()))
+    }
+}
+
+fn by_host(name: &str, zone: &str, uri: &Uri) -> Option<(String, String)> {
+    let name = name.to_ascii_lowercase();
+    let account = name.strip_suffix(zone)?.strip_suffix('.')?;
+    Some((account.to_owned(), uri.path().to_owned()))
+}
+
+fn by_path(uri: &Uri) -> Option<(String, String)> {
+    let rest = uri.path().strip_prefix('/')?;
+    let mut parts = rest.split('/');
+    let account = parts.next()?;
+    wharf_arm::storage::check_name(account).ok()?;
+    // A tenant may look like an account, but these parts are not of accounts.
+    if parts.next().is_some_and(|part| OF_TENANTS.contains(&part)) {
+        return None;
+    }
+    Some((account.to_owned(), rest[account.len()..].to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_are_named_by_host_or_path_and_the_api_is_left_alone() {
+        let path = |text: &str| by_path(&text.parse().unwrap());
+        let found = |account: &str, path: &str| Some((account.to_owned(), path.to_owned()));
+        assert_eq!(path("/acct1/share/a%20b?x=y"), found("acct1", "/share/a%20b"));
+        assert_eq!(path("/acct1?comp=list"), found("acct1", ""));
+        for api in [
+            "/",
+            "/subscriptions",
+            "/providers/x",
+            "/adfs/oauth2/token",
+            "/portal/",
+            "/exec/abc",
+            "/attach/abc",
+            "/healthz",
+            "/readyz",
+            "/metrics",
+            "/device",
+            "/wharf/v1/watch",
+            "/SUBSCRIPTIONS/x",
+            "/tenants",
+            "/metadata/endpoints",
+            "/6a1b1c9e-0d0e-4a5f-8d41-6b1f6b1e8a11/oauth2/v2.0/token",
+            "/contoso/oauth2/token",
+            "/common/oauth2/token",
+        ] {
+            assert_eq!(path(api), None, "{api}");
+        }
+        let zone = "file.core.wharf.internal";
+        let uri: Uri = "/share".parse().unwrap();
+        assert_eq!(by_host("Acct.file.core.wharf.internal", zone, &uri), found("acct", "/share"));
+        assert_eq!(by_host("file.core.wharf.internal", zone, &uri), None);
+        assert_eq!(by_host("127.0.0.1", zone, &uri), None);
+    }
+}
