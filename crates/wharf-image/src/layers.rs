@@ -79,7 +79,6 @@ pub(crate) fn publish(
     if found != diff_id {
         return Err(ImageError::corrupt(what(), format!("its content has the digest {found}")));
     }
-    make_durable(&root)?;
     rename_into(&root, &path(layers, diff_id))
 }
 
@@ -95,25 +94,12 @@ pub(crate) fn path(layers: &Utf8Path, diff_id: &str) -> Utf8PathBuf {
     layers.join(diff_id.trim_start_matches("sha256:"))
 }
 
-fn make_durable(root: &Utf8Path) -> Result<(), ImageError> {
-    let sync = || {
-        let directory = fs_err::File::open(root)?;
-        nix::unistd::syncfs(directory.file()).map_err(io::Error::from)
-    };
-    sync().map_err(ImageError::file("sync", root))
-}
-
 /// Another process of the same daemon may have been faster; its copy is as good.
 fn rename_into(from: &Utf8Path, to: &Utf8Path) -> Result<(), ImageError> {
     match fs_err::rename(from, to) {
         Err(_) if to.is_dir() => Ok(()),
         Err(source) => Err(ImageError::file("publish", to)(source)),
-        Ok(()) => {
-            let parent = to.parent().unwrap_or(to);
-            fs_err::File::open(parent)
-                .and_then(|directory| directory.sync_all())
-                .map_err(ImageError::file("sync", parent))
-        }
+        Ok(()) => Ok(()),
     }
 }
 

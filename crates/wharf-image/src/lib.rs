@@ -1,12 +1,14 @@
 //! Pull, verify, content store, unpack, snapshots, garbage collection.
 //!
 //! Every layer is a directory of its own, ready to be a lower directory of an overlay mount: a
-//! container starts from an image without any copying. Nothing is published before it is verified
-//! and durable; half-done work lives in one directory that is emptied at start.
+//! container starts from an image without any copying. Nothing is published before it is verified,
+//! and after a power cut only what was durable counts; half-done work lives in one directory that
+//! is emptied at start.
 
 mod access;
 mod error;
 mod import;
+mod index;
 mod layers;
 mod lease;
 mod prune;

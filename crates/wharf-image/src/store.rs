@@ -9,12 +9,12 @@ use std::{
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use oci_spec::image::{ImageConfiguration, ImageManifest};
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
     ImageError, PullUnderWay,
     access::{Access, FingerprintKey},
+    index::{Durability, Entry},
     layers,
     lease::{Lease, Leases},
     reference,
@@ -28,12 +28,14 @@ pub struct ImageConfig {
     pub dir: Utf8PathBuf,
     /// What the administrator says about registries.
     pub registries: RegistryConfig,
+    /// Taken for the host's boot id; for tests of power cuts.
+    pub boot_id: Option<String>,
 }
 
 impl ImageConfig {
     /// The usual for a directory.
     pub fn new(dir: Utf8PathBuf) -> Self {
-        Self { dir, registries: RegistryConfig::default() }
+        Self { dir, registries: RegistryConfig::default(), boot_id: None }
     }
 }
 
@@ -57,6 +59,8 @@ pub struct Image {
     pub used_at: Timestamp,
     /// Nobody but the administrator can bring it back.
     pub(crate) is_imported: bool,
+    /// Whether it would outlive a power cut.
+    pub(crate) is_durable: bool,
     pub(crate) config_digest: String,
     pub(crate) access: Arc<Access>,
 }
@@ -79,19 +83,7 @@ pub(crate) struct Inner {
     pub(crate) fingerprints: FingerprintKey,
     pub(crate) registries: Registries,
     pub(crate) pulls: Mutex<BTreeMap<u64, PullUnderWay>>,
-}
-
-/// What the index file says of an image.
-#[derive(Debug, Serialize, Deserialize)]
-struct Entry {
-    digest: String,
-    stored_at: Timestamp,
-    #[serde(default)]
-    access: Access,
-    #[serde(default)]
-    used_at: Option<Timestamp>,
-    #[serde(default)]
-    imported: bool,
+    pub(crate) durability: Durability,
 }
 
 /// Where an image that is published comes from.
@@ -112,6 +104,7 @@ impl ImageStore {
         let inner = Inner {
             fingerprints: FingerprintKey::open(&config.dir)?,
             pulls: Mutex::default(),
+            durability: Durability::new(config.boot_id.as_deref())?,
             registries: Registries::new(config.registries.clone()),
             config,
             images: Mutex::default(),
@@ -130,7 +123,9 @@ impl ImageStore {
         }
         let images = inner.load_index()?;
         *lock(&inner.images) = images;
-        Ok(Self { inner: Arc::new(inner) })
+        let store = Self { inner: Arc::new(inner) };
+        store.make_durable();
+        Ok(store)
     }
 
     /// The image of that reference, if it is here. Touches neither disk nor network.
@@ -203,10 +198,14 @@ impl ImageStore {
             Some(old) => (access.with(&old.access), is_imported && old.is_imported),
             None => (access, is_imported),
         };
+        let is_durable = before.is_some_and(|before| before.is_durable);
         let entry = Entry { digest, stored_at: now, access, used_at: Some(now), imported };
-        let image = inner.image(reference, &entry, manifest, parse_config(config_bytes)?);
+        let config = parse_config(config_bytes)?;
+        let image = Image { is_durable, ..inner.image(reference, &entry, manifest, config) };
         images.insert(reference.to_owned(), image.clone());
-        inner.save_index(&images)?;
+        inner.save_fresh(&images)?;
+        drop(images);
+        self.make_durable();
         Ok(image)
     }
 
@@ -250,45 +249,11 @@ impl Inner {
         self.config.dir.join("tmp")
     }
 
-    fn index(&self) -> Utf8PathBuf {
-        self.config.dir.join("index.json")
-    }
-
     pub(crate) fn blob(&self, digest: &str) -> Utf8PathBuf {
         self.blobs().join(digest.trim_start_matches("sha256:"))
     }
 
-    /// Images whose blobs or layers are missing or damaged are left out: they are pulled again.
-    fn load_index(&self) -> Result<BTreeMap<String, Image>, ImageError> {
-        let path = self.index();
-        let text = match fs_err::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-            Err(error) => return Err(ImageError::file("read", path)(error)),
-        };
-        let entries: BTreeMap<String, Entry> = serde_json::from_slice(&text)
-            .map_err(|error| ImageError::corrupt(path.as_str(), error.to_string()))?;
-        let mut images = BTreeMap::new();
-        for (reference, entry) in entries {
-            match self.load_image(&reference, &entry) {
-                Ok(image) => drop(images.insert(reference, image)),
-                Err(error) => tracing::warn!(%reference, %error, "image left out"),
-            }
-        }
-        Ok(images)
-    }
-
-    fn load_image(&self, reference: &str, entry: &Entry) -> Result<Image, ImageError> {
-        let manifest = parse_manifest(&self.read_blob(&entry.digest)?)?;
-        let config = parse_config(&self.read_blob(manifest.config().digest().as_ref())?)?;
-        let image = self.image(reference, entry, &manifest, config);
-        match image.layers.iter().find(|layer| !layer.is_dir()) {
-            None => Ok(image),
-            Some(missing) => Err(ImageError::corrupt(missing.as_str(), "it is missing")),
-        }
-    }
-
-    fn image(
+    pub(crate) fn image(
         &self,
         reference: &str,
         entry: &Entry,
@@ -313,26 +278,8 @@ impl Inner {
             access: Arc::new(entry.access.clone()),
             used_at: entry.used_at.unwrap_or(entry.stored_at),
             is_imported: entry.imported,
+            is_durable: true,
         }
-    }
-
-    pub(crate) fn save_index(&self, images: &BTreeMap<String, Image>) -> Result<(), ImageError> {
-        let entries: BTreeMap<&String, Entry> = images
-            .iter()
-            .map(|(reference, image)| {
-                let entry = Entry {
-                    digest: image.digest.clone(),
-                    stored_at: image.stored_at,
-                    access: Access::clone(&image.access),
-                    used_at: Some(image.used_at),
-                    imported: image.is_imported,
-                };
-                (reference, entry)
-            })
-            .collect();
-        let text = serde_json::to_vec_pretty(&entries)
-            .map_err(|error| ImageError::corrupt("image index", error.to_string()))?;
-        self.write_durably(&self.index(), &text)
     }
 
     pub(crate) fn read_blob(&self, digest: &str) -> Result<Vec<u8>, ImageError> {
@@ -346,18 +293,16 @@ impl Inner {
 
     fn write_blob(&self, bytes: &[u8]) -> Result<String, ImageError> {
         let digest = digest_of(bytes);
-        self.write_durably(&self.blob(&digest), bytes)?;
+        self.write(&self.blob(&digest), bytes)?;
         Ok(digest)
     }
 
-    fn write_durably(&self, path: &Utf8Path, bytes: &[u8]) -> Result<(), ImageError> {
+    /// Whole or not at all, as long as the power does not go.
+    pub(crate) fn write(&self, path: &Utf8Path, bytes: &[u8]) -> Result<(), ImageError> {
         let write = || {
             let mut file = tempfile::NamedTempFile::new_in(self.temporary())?;
             io::Write::write_all(&mut file, bytes)?;
-            file.as_file().sync_all()?;
-            file.persist(path).map_err(|error| error.error)?;
-            let parent = path.parent().unwrap_or(path);
-            fs_err::File::open(parent)?.sync_all()
+            file.persist(path).map(drop).map_err(|error| error.error)
         };
         write().map_err(ImageError::file("write", path))
     }

@@ -165,6 +165,7 @@ async fn run(config: Config) -> Result<(), ServeError> {
         Layout { data_dir: config.data_dir.clone(), run_dir: config.run_dir.clone(), instance };
     let images = ImageStore::open(ImageConfig {
         registries: config.registries.clone(),
+        boot_id: config.boot_id.clone(),
         ..ImageConfig::new(config.data_dir.join("images"))
     })?;
     let files = FileShares::open(&config.data_dir.join("shares"), store.clone())?;

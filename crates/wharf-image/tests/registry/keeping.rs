@@ -50,6 +50,7 @@ async fn what_was_damaged_on_the_disk_is_fetched_again() {
     let (registry, lab) = (Registry::start(), Lab::new());
     let image = push(&registry, "lab/app", &[("a", b"1")]);
     let pulled = lab.pull(&image).await.unwrap();
+    written_out(&lab);
     let again = || ImageStore::open(ImageConfig::new(lab.path("."))).unwrap();
     assert!(again().resolve(&image).unwrap().is_some());
     for blob in lab.path("blobs/sha256").read_dir_utf8().unwrap() {
@@ -64,6 +65,39 @@ async fn what_was_damaged_on_the_disk_is_fetched_again() {
     assert!(lab.store.resolve_whole(&image).unwrap().is_none());
     assert!(lab.pull(&image).await.unwrap().layers[0].join("a").is_file());
     assert!(lab.store.resolve_whole(&image).unwrap().is_some());
+}
+
+fn written_out(lab: &Lab) {
+    let index = lab.path("index.json");
+    let is_named = || std::fs::read_to_string(&index).is_ok_and(|text| text.contains("lab/"));
+    assert!(crate::wait_for(std::time::Duration::from_mins(1), is_named), "it gets durable");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_power_cut_only_what_was_durable_counts() {
+    let (registry, lab) = (Registry::start(), Lab::new());
+    let image = push(&registry, "lab/app", &[("a", b"1")]);
+    lab.pull(&image).await.unwrap();
+    written_out(&lab);
+    let open = |boot_id: &str| {
+        let boot_id = Some(boot_id.to_owned());
+        ImageStore::open(ImageConfig { boot_id, ..ImageConfig::new(lab.path(".")) }).unwrap()
+    };
+    // Durable: it is there in every boot.
+    assert_eq!(open("one").list().len(), 1);
+    // Not durable: only in the same boot, and its layers go with it.
+    let index = std::fs::read_to_string(lab.path("index.json")).unwrap();
+    let fresh = format!(r#"{{"boot_id": "two", "images": {index}}}"#);
+    std::fs::write(lab.path("index.json"), "{}").unwrap();
+    std::fs::write(lab.path("fresh.json"), &fresh).unwrap();
+    let same = open("two");
+    assert_eq!(same.list().len(), 1);
+    written_out(&lab);
+    drop(same);
+    std::fs::write(lab.path("index.json"), "{}").unwrap();
+    std::fs::write(lab.path("fresh.json"), &fresh[..fresh.len() / 2]).unwrap();
+    assert_eq!(open("three").list().len(), 0);
+    assert_eq!(lab.path("layers").read_dir_utf8().unwrap().count(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
