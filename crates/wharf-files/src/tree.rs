@@ -160,7 +160,10 @@ fn in_another_case(parent: &OwnedFd, name: &OsStr) -> rustix::io::Result<Option<
         let entry = entry?;
         let name = entry.file_name().to_bytes();
         let better = found.as_ref().is_none_or(|found| name < found.as_bytes());
-        if better && fold(name) == wanted {
+        // Most names are plain, and compared without being copied.
+        let plain = name.is_ascii() && wanted.is_ascii();
+        let alike = if plain { name.eq_ignore_ascii_case(&wanted) } else { fold(name) == wanted };
+        if better && alike {
             found = Some(OsStr::from_bytes(name).to_owned());
         }
     }

@@ -164,3 +164,23 @@ fn a_file_is_no_directory_and_a_directory_no_file() {
     let size = [("x-ms-content-length", "1")];
     assert_eq!(server.send("PUT", "/data/dir", &size, b"").error(), (409, "ResourceTypeMismatch"));
 }
+
+#[test]
+fn names_are_found_in_any_case_and_the_exact_one_first() {
+    let server = Server::with_share();
+    for (name, content) in [("Read.Me", "1"), ("read.me", "2"), ("ÄRGER", "3"), ("\u{212a}", "4")]
+    {
+        fs::write(server.tree("data").join(name), content).unwrap();
+    }
+    for (path, content) in [
+        ("Read.Me", "1"),
+        ("read.me", "2"),
+        ("READ.ME", "1"),
+        ("%C3%A4rger", "3"),
+        ("k", "4"),
+        ("K", "4"),
+    ] {
+        let read = server.send("GET", &format!("/data/{path}"), &[], b"").expect(200);
+        assert_eq!(read.text(), content, "{path}");
+    }
+}
