@@ -18,6 +18,11 @@ pub const READER: Uuid = uuid!("acdd72a7-3385-48ef-bd42-f606fba81ae7");
 /// May do everything with container groups.
 pub const CONTAINER_INSTANCES: Uuid = uuid!("5d977122-f97e-4b4d-a52f-6b43003ddb4d");
 
+/// May read all files of shares.
+pub const FILE_READER: Uuid = uuid!("b8eda974-7b85-4f76-af95-65846b26df6d");
+/// May do everything with files of shares.
+pub const FILE_CONTRIBUTOR: Uuid = uuid!("69566ab7-960f-475b-8e74-b3118f30c6bd");
+
 const DEFINITIONS: &str = "providers/Microsoft.Authorization/roleDefinitions";
 const ASSIGNMENTS: &str = "providers/Microsoft.Authorization/roleAssignments";
 
@@ -62,7 +67,46 @@ pub fn built_in() -> Vec<Role> {
             ],
             &[],
         ),
+        on_files(
+            FILE_READER,
+            "Reader",
+            "May read all files of shares.",
+            &["read", "readFileBackupSemantics/action"],
+        ),
+        on_files(
+            FILE_CONTRIBUTOR,
+            "Contributor",
+            "May read, write and delete all files of shares.",
+            &[
+                "read",
+                "write",
+                "delete",
+                "modifypermissions/action",
+                "readFileBackupSemantics/action",
+                "writeFileBackupSemantics/action",
+            ],
+        ),
     ]
+}
+
+/// A role on what is in shares, which no other role gives (issue 7; Azure's built-in roles).
+fn on_files(id: Uuid, name: &str, description: &str, verbs: &[&str]) -> Role {
+    const FILES: &str = "Microsoft.Storage/storageAccounts/fileServices";
+    let on = |verb: &&str| match verb.split_once("FileBackup") {
+        Some(_) => format!("{FILES}/{verb}"),
+        None => format!("{FILES}/fileshares/files/{verb}"),
+    };
+    Role {
+        id,
+        name: format!("Storage File Data Privileged {name}"),
+        description: description.to_owned(),
+        is_built_in: true,
+        permissions: vec![Permission {
+            data_actions: verbs.iter().map(on).collect(),
+            ..Permission::default()
+        }],
+        assignable_scopes: vec!["/".to_owned()],
+    }
 }
 
 /// The document of a role as seen from a subscription.

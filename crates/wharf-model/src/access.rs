@@ -44,10 +44,10 @@ pub struct Permission {
     pub actions: Vec<String>,
     /// Patterns of actions that are taken out again.
     pub not_actions: Vec<String>,
-    /// The same for the data plane; kept and shown.
+    /// The same for what resources hold.
     #[serde(default)]
     pub data_actions: Vec<String>,
-    /// The same for the data plane; kept and shown.
+    /// The same for what resources hold.
     #[serde(default)]
     pub not_data_actions: Vec<String>,
 }
@@ -74,6 +74,14 @@ impl Role {
     pub fn allows(&self, action: &str) -> bool {
         let matches = |patterns: &[String]| patterns.iter().any(|pattern| glob(pattern, action));
         self.permissions.iter().any(|set| matches(&set.actions) && !matches(&set.not_actions))
+    }
+
+    /// Whether the role allows an action on data, such as reading a file.
+    pub fn allows_on_data(&self, action: &str) -> bool {
+        let matches = |patterns: &[String]| patterns.iter().any(|pattern| glob(pattern, action));
+        let allows =
+            |set: &Permission| matches(&set.data_actions) && !matches(&set.not_data_actions);
+        self.permissions.iter().any(allows)
     }
 }
 
@@ -125,6 +133,11 @@ impl Grants {
     /// Whether an action is allowed at a scope.
     pub fn allow(&self, action: &str, scope: &str) -> bool {
         self.0.iter().any(|(at, role)| covers(at, scope) && role.allows(action))
+    }
+
+    /// Whether an action on data is allowed at a scope.
+    pub fn allow_on_data(&self, action: &str, scope: &str) -> bool {
+        self.0.iter().any(|(at, role)| covers(at, scope) && role.allows_on_data(action))
     }
 
     /// Whether there is any role at a scope, above it or below it.

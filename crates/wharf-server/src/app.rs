@@ -120,19 +120,7 @@ impl App {
 
     /// What a principal was given.
     pub(crate) async fn grants(&self, principal: uuid::Uuid) -> Result<Grants, Error> {
-        self.read(move |store| {
-            let assigned = store.role_assignments_of(principal)?;
-            if assigned.is_empty() {
-                return Ok(Grants::default());
-            }
-            let roles = crate::handlers::role_assignments::all_roles(store)?;
-            let find = |RoleAssignment { scope, role, .. }| {
-                let role = roles.iter().find(|known| known.id == role)?.clone();
-                Some((scope, role))
-            };
-            Ok(Grants(assigned.into_iter().filter_map(find).collect()))
-        })
-        .await
+        self.read(move |store| grants(store, principal)).await
     }
 
     /// What was deleted takes its identity and the role assignments at it along.
@@ -174,6 +162,20 @@ impl App {
         let subscription = self.subscription(subscription)?;
         Ok(ResourceGroupKey { subscription, name: Name::new(name) })
     }
+}
+
+/// What a principal was given.
+pub(crate) fn grants(store: &Store, principal: uuid::Uuid) -> Result<Grants, StoreError> {
+    let assigned = store.role_assignments_of(principal)?;
+    if assigned.is_empty() {
+        return Ok(Grants::default());
+    }
+    let roles = crate::handlers::role_assignments::all_roles(store)?;
+    let find = |RoleAssignment { scope, role, .. }| {
+        let role = roles.iter().find(|known| known.id == role)?.clone();
+        Some((scope, role))
+    };
+    Ok(Grants(assigned.into_iter().filter_map(find).collect()))
 }
 
 /// A request that was not accepted, as the client reads it.

@@ -8,10 +8,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
 use wharf_arm::storage::keys::Keys;
-use wharf_files::{Account, Accounts, Code, FilesError, Shares};
+use wharf_files::{Account, Accounts, Code, FilesError, Shares, Verdict};
 use wharf_model::{Error, error::chain, group::Power, spec::AzureFile, spec::VolumeSource};
 use wharf_runtime::volumes::share::{self, ShareError};
 use wharf_store::{Filter, Resource, Store, StoreError};
+
+use crate::identity::Identity;
 
 /// How often what is left of deleted accounts is looked for: resource groups may go later than
 /// their deletion is answered.
@@ -127,16 +129,41 @@ pub(crate) fn keys(account: &Resource) -> Result<Keys, Error> {
     serde_json::from_slice(secret).map_err(|error| Error::internal(format!("read keys: {error}")))
 }
 
-impl Accounts for FileShares {
+/// What the file service asks about accounts, and about bearers of tokens.
+#[derive(Clone, Debug)]
+pub(crate) struct Judge {
+    pub(crate) files: FileShares,
+    pub(crate) identity: Identity,
+}
+
+impl Accounts for Judge {
     fn account(&self, name: &str) -> Result<Option<Account>, Box<dyn StdError + Send + Sync>> {
-        let Some(found) = self.store.storage_account(name)? else { return Ok(None) };
+        let Some(found) = self.files.store.storage_account(name)? else { return Ok(None) };
         let keys = keys(&found).map_err(|_| "the keys of an account are unreadable")?;
         Ok(Some(Account {
             name: found.key.name.as_str().to_owned(),
             keys: keys.bytes().to_vec(),
+            // The socket is root's, and there is no other way without TLS.
             https_only: false,
             shared_key_access: true,
         }))
+    }
+
+    fn token(
+        &self,
+        account: &str,
+        token: &str,
+        action: &str,
+    ) -> Result<Verdict, Box<dyn StdError + Send + Sync>> {
+        let store = &self.files.store;
+        let Ok(id) = self.identity.verify_for_storage(token) else { return Ok(Verdict::Unknown) };
+        let Some(account) = store.storage_account(account)? else { return Ok(Verdict::Unknown) };
+        if store.principal(id)?.is_none() {
+            return Ok(Verdict::Unknown);
+        }
+        let scope = wharf_arm::resource_id::resource(&account.key);
+        let may = crate::app::grants(store, id)?.allow_on_data(action, &scope);
+        Ok(if may { Verdict::Allowed } else { Verdict::Forbidden })
     }
 }
 

@@ -210,6 +210,17 @@ impl Identity {
         Ok(access.oid)
     }
 
+    /// Whom a token for Azure Storage speaks for.
+    pub(crate) fn verify_for_storage(&self, token: &str) -> Result<Uuid, Refusal> {
+        let keys = self.inner.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let verify = |audience| {
+            let expected = (self.inner.issuer.as_str(), audience);
+            jwt::verify::<Access>(&keys, token, expected, self.now()).map(|access| access.oid)
+        };
+        // Clients write it with and without the slash.
+        verify("https://storage.azure.com").or_else(|_| verify("https://storage.azure.com/"))
+    }
+
     /// The principal of that kind with that login, if it has that secret.
     pub(crate) async fn log_in(
         &self,

@@ -17,7 +17,7 @@ use tower::ServiceExt as _;
 use wharf_files::{Service, Target};
 
 use super::router::{rewrite, router};
-use crate::{app::App, auth::Peer, deployments::Routes, names};
+use crate::{app::App, auth::Peer, deployments::Routes, file_shares::Judge, names};
 
 /// What follows the name of a tenant.
 const OF_TENANTS: [&str; 4] = [".well-known", "discovery", "oauth2", "v2.0"];
@@ -34,9 +34,10 @@ pub(crate) struct Front {
 impl Front {
     pub(crate) fn new(app: App) -> Self {
         let shares = Arc::clone(&app.files.shares);
+        let judge = Judge { files: app.files.clone(), identity: app.identity.clone() };
         let suffix = names::suffix(&app.settings.render.dns_suffix);
         Self {
-            files: Service::new(shares, Arc::new(app.files.clone())),
+            files: Service::new(shares, Arc::new(judge)),
             zone: format!("{}.{suffix}", names::FILES),
             router: router(app),
         }
