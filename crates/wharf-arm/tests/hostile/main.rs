@@ -162,6 +162,13 @@ proptest! {
     }
 
     #[test]
+    fn any_expression_is_evaluated_or_refused(
+        text in "((concat|range|createArray|length|split|json|format|substring|copyIndex|reference|listKeys|variables|resourceId|uniqueString|if|equals|\\PC)(\\(|\\)|,|'[a-z{}0-9]{0,4}'|-?[0-9]{1,4}|\\.|\\[|\\])?){0,24}"
+    ) {
+        targets::template(text.as_bytes());
+    }
+
+    #[test]
     fn canonical_paths_are_canonical(
         text in "(/(subscriptions|RESOURCEGROUPS|containergroups|providers|start|logs|a|[a-z%.]{0,6})?){0,12}"
     ) {

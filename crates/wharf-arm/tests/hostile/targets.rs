@@ -3,8 +3,11 @@
 
 #![allow(dead_code, clippy::allow_attributes, reason = "a fuzz target uses one of them")]
 
-use serde_json::Value;
-use wharf_arm::{ApiVersion, container_group, error, resource_group, resource_id};
+use serde_json::{Value, json};
+use wharf_arm::{
+    ApiVersion, container_group, error, lenient, resource_group, resource_id,
+    template::{Answers, Context, Pending, Template},
+};
 use wharf_model::{Error, GroupKey, Name, ResourceGroupKey};
 
 /// A word that stands where secrets stand; it must not come out again.
@@ -54,6 +57,58 @@ pub(crate) fn api_version(text: &str) {
     match ApiVersion::parse(Some(text)) {
         Ok(version) => assert!(version.as_str().eq_ignore_ascii_case(text)),
         Err(refusal) => is_the_clients_mistake(&refusal),
+    }
+}
+
+/// A template is planned or refused as the client's mistake, and so is each of its resources. What
+/// is no document is taken for an expression in one.
+pub(crate) fn template(bytes: &[u8]) {
+    let document = match lenient::parse(bytes) {
+        Ok(document) if document.is_object() => document,
+        Ok(_) => return,
+        Err(refusal) => {
+            is_the_clients_mistake(&refusal);
+            let Ok(text) = std::str::from_utf8(bytes) else { return };
+            expression(text)
+        }
+    };
+    match Template::new(&document, &json!({}), context()) {
+        Ok(template) => {
+            for index in 0..template.resources().len() {
+                is_told(template.body(index, &Answers::new()));
+            }
+            is_told(template.outputs(&Answers::new()));
+        }
+        Err(refusal) => is_the_clients_mistake(&refusal),
+    }
+}
+
+fn is_told(answer: Result<Value, Pending>) {
+    if let Err(Pending::Failed(refusal)) = answer {
+        is_the_clients_mistake(&refusal);
+    }
+}
+
+fn expression(text: &str) -> Value {
+    json!({
+        "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+        "contentVersion": "1.0.0.0",
+        "variables": { "v": format!("[{text}]"), "w": [1, "a", { "b": null }] },
+        "resources": [],
+        "outputs": { "o": { "type": "object", "value": "[variables('v')]" } },
+    })
+}
+
+fn context() -> Context {
+    let home = "/subscriptions/s/resourceGroups/g";
+    Context {
+        subscription: json!({ "id": "/subscriptions/s", "subscriptionId": "s", "tenantId": "t" }),
+        resource_group: json!({ "id": home, "name": "g", "location": "westus" }),
+        deployment: json!({ "name": "d" }),
+        environment: json!({ "name": "Wharf" }),
+        tenant: json!({ "tenantId": "t" }),
+        now: jiff::Timestamp::UNIX_EPOCH,
+        seed: uuid::Uuid::nil(),
     }
 }
 

@@ -56,12 +56,20 @@ impl HttpBody for Lent {
 
 /// Runs the handler, then reads what it left.
 pub(super) async fn read_to_end(request: Request, next: Next) -> Response {
+    after(request, |request| next.run(request)).await
+}
+
+/// The answer to a request, and then what it left of the body is read.
+pub(super) async fn after<F: Future<Output = Response>>(
+    request: Request,
+    answer: impl FnOnce(Request) -> F,
+) -> Response {
     let (parts, body) = request.into_parts();
     if body.is_end_stream() {
-        return next.run(Request::from_parts(parts, body)).await;
+        return answer(Request::from_parts(parts, body)).await;
     }
     let lent = Lent(Arc::new(Mutex::new(body)));
-    let response = next.run(Request::from_parts(parts, Body::new(lent.clone()))).await;
+    let response = answer(Request::from_parts(parts, Body::new(lent.clone()))).await;
     let rest = std::mem::take(&mut *lent.lock());
     drop(tokio::time::timeout(REST_TIME, discard(rest)).await);
     response

@@ -16,7 +16,10 @@ use axum::{
 use tower::ServiceExt as _;
 use wharf_files::{Service, Target};
 
-use super::router::{rewrite, router};
+use super::{
+    drain,
+    router::{rewrite, router},
+};
 use crate::{app::App, auth::Peer, deployments::Routes, file_shares::Judge, names};
 
 /// What follows the name of a tenant.
@@ -51,7 +54,12 @@ impl Front {
         if let Some((account, path)) = self.account(&request) {
             let secure = matches!(peer, Peer::Remote);
             let target = Target { account, path, peer: address, secure };
-            return self.files.handle(target, request).await;
+            let files = self.files;
+            return drain::after(
+                request,
+                |request| async move { files.handle(target, request).await },
+            )
+            .await;
         }
         request = rewrite(request);
         request.extensions_mut().insert(peer);

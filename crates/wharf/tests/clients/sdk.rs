@@ -14,25 +14,31 @@ pub(crate) fn trials(clients: &Installed) -> Vec<Trial> {
     let mut trials = Vec::new();
     for part in ["lifecycle", "errors", "shapes"] {
         let name = format!("python_sdk::{part}");
-        trials.push(trial(&name, clients.sdk(), move |bin| python(&bin, part)));
+        trials.push(trial(&name, clients.sdk(), move |bin| python(&Server::start(), &bin, part)));
     }
+    trials.push(trial("python_sdk::with_a_secret", clients.sdk(), |bin| {
+        python(&Server::with_login(), &bin, "lifecycle");
+    }));
     for part in ["lifecycle", "errors"] {
         let name = format!("js_sdk::{part}");
-        trials.push(trial(&name, clients.js(), move |packages| javascript(&packages, part)));
+        trials.push(trial(&name, clients.js(), move |packages| {
+            javascript(&Server::start(), &packages, part);
+        }));
     }
+    trials.push(trial("js_sdk::with_a_secret", clients.js(), |packages| {
+        javascript(&Server::with_login(), &packages, "lifecycle");
+    }));
     trials
 }
 
-fn python(bin: &Path, part: &str) {
-    let server = Server::start();
+fn python(server: &Server, bin: &Path, part: &str) {
     let mut client = server.client(&bin.join("python"));
     client.arg(format!("{SCRIPTS}/python/sdk.py")).arg(part);
     server.succeeds(client);
 }
 
 /// Node finds packages beside the script only, so that runs from a copy beside the packages.
-fn javascript(packages: &Path, part: &str) {
-    let server = Server::start();
+fn javascript(server: &Server, packages: &Path, part: &str) {
     let dir = tempfile::tempdir().unwrap();
     let script = dir.path().join("sdk.mjs");
     std::fs::copy(format!("{SCRIPTS}/js/sdk.mjs"), &script).unwrap();

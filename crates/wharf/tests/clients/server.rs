@@ -42,6 +42,25 @@ impl Server {
         Self { wharf, environment }
     }
 
+    /// The same, whose clients log in as a service principal with a secret.
+    pub(crate) fn with_login() -> Self {
+        let mut server = Self::start();
+        let made = server.wharf.ok(&["sp", "create", "sdk", "--role", "Contributor", "-o", "json"]);
+        let made: Value = serde_json::from_str(&made).unwrap();
+        let place: Value =
+            serde_json::from_str(&server.wharf.http("/wharf/v1/environment")).unwrap();
+        let of = |value: &Value, name: &str| value[name].as_str().unwrap().to_owned();
+        let url = server.variable("WHARF_URL").to_owned();
+        server.environment.extend([
+            ("AZURE_CLIENT_ID", of(&made, "clientId")),
+            ("AZURE_CLIENT_SECRET", of(&made, "clientSecret")),
+            ("AZURE_TENANT_ID", of(&place, "tenantId")),
+            ("AZURE_AUTHORITY_HOST", url),
+        ]);
+        server.environment.retain(|(name, _)| *name != "WHARF_TOKEN");
+        server
+    }
+
     /// A variable that the clients have.
     pub(crate) fn variable(&self, name: &str) -> &str {
         let found = self.environment.iter().find(|(key, _)| *key == name);
