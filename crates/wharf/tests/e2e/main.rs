@@ -24,6 +24,7 @@ mod managed_identity;
 mod many_groups;
 mod metadata;
 mod names;
+mod operations;
 mod probes;
 mod profiles;
 mod published_ports;
