@@ -8,7 +8,7 @@
 use std::{
     cell::Cell,
     ffi::OsStr,
-    io::{self, Read},
+    io::{self, Read, Write as _},
     os::{
         fd::{AsRawFd as _, OwnedFd},
         unix::ffi::OsStrExt as _,
@@ -21,12 +21,13 @@ use nix::{
     errno::Errno,
     fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat2},
     sys::{
-        stat::{Mode, SFlag, UtimensatFlags, makedev, mkdirat, mknod, utimensat},
+        stat::{Mode, SFlag, UtimensatFlags, futimens, makedev, mkdirat, mknod, utimensat},
         time::TimeSpec,
     },
-    unistd::{Gid, Uid, fchownat, linkat, symlinkat},
+    unistd::{Gid, Uid, fchown, fchownat, linkat, symlinkat},
 };
 use tar::{Entry, EntryType};
+use xattr::FileExt as _;
 
 use crate::{ImageError, layers::PLAIN_MAX};
 
@@ -34,6 +35,8 @@ use crate::{ImageError, layers::PLAIN_MAX};
 const HEADERS_MAX: u64 = 4 << 20;
 /// Entries of one layer.
 const ENTRIES_MAX: usize = 4_000_000;
+/// Bytes of a file that are copied at once.
+const BUFFER: usize = 128 << 10;
 const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
 
@@ -96,6 +99,8 @@ struct Unpacker {
     parent: Option<(PathBuf, OwnedFd)>,
     /// Times of directories, set at the end because filling a directory changes them.
     times: Vec<(PathBuf, i64)>,
+    /// What files are copied with.
+    buffer: Vec<u8>,
 }
 
 impl Unpacker {
@@ -104,7 +109,7 @@ impl Unpacker {
         let root = nix::fcntl::open(root.as_std_path(), flags, Mode::empty())
             .map_err(io::Error::from)
             .map_err(ImageError::file("open", root))?;
-        Ok(Self { root, parent: None, times: Vec::new() })
+        Ok(Self { root, parent: None, times: Vec::new(), buffer: vec![0; BUFFER] })
     }
 
     fn entry<R: Read>(&mut self, entry: &mut Entry<'_, R>, path: &Path) -> io::Result<()> {
@@ -131,8 +136,14 @@ impl Unpacker {
                 .map_err(io::Error::from);
         }
         self.create(entry, &place)?;
-        if entry.header().entry_type() == EntryType::Link {
-            return Ok(());
+        match entry.header().entry_type() {
+            // The file has what belongs to it already.
+            EntryType::Link
+            | EntryType::Regular
+            | EntryType::Continuous
+            | EntryType::GNUSparse
+            | EntryType::XGlobalHeader => return Ok(()),
+            _ => {}
         }
         place.adorn(entry)?;
         if entry.header().entry_type() == EntryType::Directory {
@@ -160,9 +171,15 @@ impl Unpacker {
                 other => other,
             },
             EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
-                let mut file =
-                    fs_err::OpenOptions::new().write(true).create_new(true).open(&place.path)?;
-                io::copy(entry, &mut file).map(drop)
+                let mut options = fs_err::OpenOptions::new();
+                let mut file = options.write(true).create_new(true).open(&place.path)?;
+                loop {
+                    let count = entry.read(&mut self.buffer)?;
+                    if count == 0 {
+                        return adorn_file(entry, file.file());
+                    }
+                    file.write_all(&self.buffer[..count])?;
+                }
             }
             EntryType::Symlink => {
                 let target = link_name(entry)?;
@@ -235,6 +252,17 @@ impl Unpacker {
     }
 }
 
+/// What [`Place::adorn`] does, to a file that is open.
+fn adorn_file<R: Read>(entry: &mut Entry<'_, R>, file: &std::fs::File) -> io::Result<()> {
+    let header = entry.header();
+    let (uid, gid, mode) = (id(header.uid()?)?, id(header.gid()?)?, header.mode()?);
+    let time = TimeSpec::new(mtime(entry), 0);
+    fchown(file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
+    set_xattrs(entry, |name, value| file.set_xattr(name, value))?;
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode & 0o7777))?;
+    futimens(file, &time, &time).map_err(io::Error::from)
+}
+
 /// A name in an open directory, reachable through `/proc/self/fd` without resolving anything again.
 struct Place {
     parent: i32,
@@ -274,31 +302,35 @@ impl Place {
         let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
         let cwd = nix::fcntl::AT_FDCWD;
         fchownat(cwd, self.path.as_path(), uid, gid, AtFlags::AT_SYMLINK_NOFOLLOW)?;
-        self.set_xattrs(entry)?;
+        set_xattrs(entry, |name, value| xattr::set(&self.path, name, value))?;
         if !is_symlink {
             let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode & 0o7777);
             fs_err::set_permissions(&self.path, permissions)?;
         }
         set_mtime(&self.path, seconds)
     }
+}
 
-    fn set_xattrs<R: Read>(&self, entry: &mut Entry<'_, R>) -> io::Result<()> {
-        let Some(extensions) = entry.pax_extensions()? else { return Ok(()) };
-        for extension in extensions {
-            let extension = extension?;
-            let Some(name) = extension.key_bytes().strip_prefix(b"SCHILY.xattr.") else { continue };
-            // Overlay attributes in an image would reach into other layers.
-            if name.starts_with(b"trusted.") {
-                continue;
-            }
-            match xattr::set(&self.path, OsStr::from_bytes(name), extension.value_bytes()) {
-                // Labels of a security module that this host does not have.
-                Err(error) if error.raw_os_error() == Some(Errno::EOPNOTSUPP as i32) => {}
-                other => other?,
-            }
+/// Gives a file the extended attributes that the archive has for it.
+fn set_xattrs<R: Read>(
+    entry: &mut Entry<'_, R>,
+    set: impl Fn(&OsStr, &[u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    let Some(extensions) = entry.pax_extensions()? else { return Ok(()) };
+    for extension in extensions {
+        let extension = extension?;
+        let Some(name) = extension.key_bytes().strip_prefix(b"SCHILY.xattr.") else { continue };
+        // Overlay attributes in an image would reach into other layers.
+        if name.starts_with(b"trusted.") {
+            continue;
         }
-        Ok(())
+        match set(OsStr::from_bytes(name), extension.value_bytes()) {
+            // Labels of a security module that this host does not have.
+            Err(error) if error.raw_os_error() == Some(Errno::EOPNOTSUPP as i32) => {}
+            other => other?,
+        }
     }
+    Ok(())
 }
 
 /// Parent and last component, lexically cleaned; `None` for the top itself.
