@@ -47,6 +47,17 @@ pub trait Accounts: Send + Sync + 'static {
         Ok(Verdict::Unknown)
     }
 
+    /// Who has a share mounted, in words, so that it is not taken away. Called on a thread that may
+    /// block. Without an answer of its own nobody has.
+    fn user(
+        &self,
+        account: &str,
+        share: &str,
+    ) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>> {
+        let _ = (account, share);
+        Ok(None)
+    }
+
     /// The account of this name. Called on a thread that may block.
     fn account(
         &self,

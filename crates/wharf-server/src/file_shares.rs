@@ -149,6 +149,16 @@ impl Accounts for Judge {
         }))
     }
 
+    fn user(
+        &self,
+        account: &str,
+        share: &str,
+    ) -> Result<Option<String>, Box<dyn StdError + Send + Sync>> {
+        let Some(account) = self.files.store.storage_account(account)? else { return Ok(None) };
+        let user = self.files.user_of(&account, Some(share))?;
+        Ok(user.map(|group| format!("the container group '{group}'")))
+    }
+
     fn token(
         &self,
         account: &str,
@@ -162,7 +172,13 @@ impl Accounts for Judge {
             return Ok(Verdict::Unknown);
         }
         let scope = wharf_arm::resource_id::resource(&account.key);
-        let may = crate::app::grants(store, id)?.allow_on_data(action, &scope);
+        let grants = crate::app::grants(store, id)?;
+        // What is in shares is data; the shares themselves are resources as for ARM.
+        let may = if action.contains("/fileShares/files/") {
+            grants.allow_on_data(action, &scope)
+        } else {
+            grants.allow(action, &scope)
+        };
         Ok(if may { Verdict::Allowed } else { Verdict::Forbidden })
     }
 }

@@ -130,7 +130,20 @@ pub(super) async fn get(context: Arc<Context>) -> Result<Answer, FilesError> {
 }
 
 pub(super) async fn delete(context: Arc<Context>) -> Result<Answer, FilesError> {
-    let delete = move || context.shares.delete(&context.account.name, context.share()?);
+    let delete = move || {
+        let (account, share) = (context.account.name.as_str(), context.share()?);
+        let user = context.accounts.user(account, share).map_err(|error| {
+            tracing::error!(error = &*error as &dyn std::error::Error, "no use can be read");
+            Code::InternalError
+        })?;
+        match user {
+            None => context.shares.delete(account, share),
+            Some(user) => {
+                let message = format!("The share is mounted by {user}.");
+                Err(FilesError::because(Code::SharingViolation, message))
+            }
+        }
+    };
     blocking(delete).await.map(|()| Answer::accepted())
 }
 

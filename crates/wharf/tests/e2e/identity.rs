@@ -550,6 +550,28 @@ fn files_of_shares_are_for_those_who_were_given_a_role_on_data() {
     assign("69566ab7-960f-475b-8e74-b3118f30c6bd", "11111111-2222-3333-4444-666666666666");
     let made = ask(&storage, "PUT", "/new?restype=directory");
     assert_eq!(made.0, 201, "{}", made.1);
+    // Who may delete files may not take a share away from a group.
+    let keys = remote.ask(
+        admin.trim(),
+        "POST",
+        &format!("{account}/listKeys?api-version=2023-05-01"),
+        Some(&json!({})),
+    );
+    let volume = json!([{ "name": "v", "azureFile": { "shareName": "data",
+        "storageAccountName": "judged", "storageAccountKey": keys.1["keys"][0]["value"] } }]);
+    let mut document = body();
+    document["name"] = json!("user");
+    document["properties"]["volumes"] = volume;
+    wharf.create(&document);
+    let refused = ask(&storage, "DELETE", "?restype=share");
+    assert_eq!(refused.0, 409, "{}", refused.1);
+    assert!(
+        refused.1.contains("SharingViolation") && refused.1.contains("user&apos;"),
+        "{}",
+        refused.1
+    );
+    wharf.ok(&["delete", "user", "--yes"]);
+    assert_eq!(ask(&storage, "DELETE", "?restype=share").0, 202);
     let arm = log_in(&remote.address);
     assert_eq!(ask(&arm, "GET", list).0, 401, "a token for ARM is none for files");
     assert_eq!(ask("nonsense", "GET", list).0, 401);
