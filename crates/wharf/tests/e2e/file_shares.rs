@@ -16,15 +16,15 @@ use crate::{
 const VERSION: &str = "api-version=2023-05-01";
 
 /// A storage account of a daemon.
-struct Account<'a> {
+pub(crate) struct Account<'a> {
     wharf: &'a Daemon,
-    home: String,
+    pub(crate) home: String,
     path: String,
     name: &'static str,
 }
 
 impl<'a> Account<'a> {
-    fn create(wharf: &'a Daemon, name: &'static str) -> Self {
+    pub(crate) fn create(wharf: &'a Daemon, name: &'static str) -> Self {
         let home = format!("{}/resourceGroups/shares", subscription(wharf));
         let group = json!({ "location": "local" }).to_string();
         send(wharf, "PUT", &format!("{home}?api-version=2022-12-01"), Some(&group));
@@ -44,16 +44,16 @@ impl<'a> Account<'a> {
         (answer.status, answer.body)
     }
 
-    fn share(&self, name: &str) -> u16 {
+    pub(crate) fn share(&self, name: &str) -> u16 {
         self.send("PUT", &format!("/fileServices/default/shares/{name}"), &json!({})).0
     }
 
-    fn key(&self, index: usize) -> String {
+    pub(crate) fn key(&self, index: usize) -> String {
         let keys = self.send("POST", "/listKeys", &json!({})).1;
         keys["keys"][index]["value"].as_str().unwrap().to_owned()
     }
 
-    fn volume(&self, share: &str, key: &str, read_only: bool) -> Value {
+    pub(crate) fn volume(&self, share: &str, key: &str, read_only: bool) -> Value {
         json!({ "name": "data", "azureFile": {
             "shareName": share, "storageAccountName": self.name, "storageAccountKey": key,
             "readOnly": read_only } })

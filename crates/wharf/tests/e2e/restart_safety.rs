@@ -102,7 +102,7 @@ fn reboot(wharf: &Daemon) {
 }
 
 /// The process and all below it, it first.
-fn descendants(pid: &str) -> Vec<String> {
+pub(crate) fn descendants(pid: &str) -> Vec<String> {
     let mut found = vec![pid.to_owned()];
     let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     for task in tasks {

@@ -17,6 +17,9 @@ pub(crate) const PASSWORD: &str = "s3cret-Passw0rd";
 /// The same as `htpasswd -B` writes it.
 const HASHED: &str = "$2b$04$abcdefghijklmnopqrstuuPQVvvqMas6iqx0qWD1.eeCuuO2Xa/jW";
 
+/// Who is known in an image.
+const USERS: &str = "root:x:0:0::/root:/bin/sh\nother:x:70:70::/:/bin/sh\n";
+
 /// A running registry.
 pub(crate) struct Registry {
     child: Child,
@@ -138,15 +141,28 @@ pub(crate) fn busybox_layout(dir: &Path) {
 
 /// The same with a program of this host's and the libraries that it needs.
 pub(crate) fn program_layout(dir: &Path, program: &str) {
-    let output = Command::new("ldd").arg(program).output().unwrap();
+    programs_layout(dir, &[program], &[]);
+}
+
+/// The same with several, and with files and directories of this host's.
+pub(crate) fn programs_layout(dir: &Path, programs: &[&str], more: &[&str]) {
+    let output = Command::new("ldd").args(programs).output().unwrap();
     let listed = String::from_utf8(output.stdout).unwrap();
     let libraries = listed.split_whitespace().filter(|word| word.starts_with('/'));
-    let mut files: Vec<&str> = libraries.collect();
-    files.push(program);
+    let mut files: Vec<PathBuf> = libraries
+        .filter(|word| !word.ends_with(':'))
+        .chain(programs.iter().copied())
+        .map(PathBuf::from)
+        .collect();
+    for path in more.iter().map(PathBuf::from) {
+        if path.is_dir() { files.extend(find(&path)) } else { files.push(path) }
+    }
+    files.sort();
+    files.dedup();
     image_layout(dir, &files);
 }
 
-fn image_layout(dir: &Path, files: &[&str]) {
+fn image_layout(dir: &Path, files: &[PathBuf]) {
     let mut layer = tar::Builder::new(Vec::new());
     let busybox = std::fs::read("/bin/busybox").expect("busybox-static is installed");
     let mut add = |path: &str, bytes: &[u8], mode: u32| {
@@ -160,10 +176,11 @@ fn image_layout(dir: &Path, files: &[&str]) {
     };
     add("bin/busybox", &busybox, 0o755);
     for file in files {
-        add(file.trim_start_matches('/'), &std::fs::read(file).unwrap(), 0o755);
+        let path = file.to_str().unwrap().trim_start_matches('/');
+        add(path, &std::fs::read(file).unwrap(), 0o755);
     }
-    add("etc/passwd", b"root:x:0:0::/root:/bin/sh\n", 0o644);
-    for applet in ["sh", "sleep", "cat", "echo", "true", "wget", "nc", "ls", "id", "trap"] {
+    add("etc/passwd", USERS.as_bytes(), 0o644);
+    for applet in ["sh", "sleep", "cat", "echo", "true", "wget", "nc", "ls", "id", "trap", "yes"] {
         let mut header = tar::Header::new_gnu();
         header.set_entry_type(tar::EntryType::Symlink);
         header.set_size(0);
