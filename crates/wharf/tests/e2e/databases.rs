@@ -49,7 +49,7 @@ impl World {
     fn new(writers: &'static [&'static str], programs: &[&str], more: &[&str]) -> Self {
         let wharf = Daemon::start();
         let layout = wharf.dir().join("layout");
-        programs_layout(&layout, programs, more);
+        programs_layout(&layout, programs, more, &[]);
         wharf.ok(&["image", "import", layout.to_str().unwrap(), "--name", IMAGE]);
         std::fs::remove_dir_all(layout).unwrap();
         Self { wharf, writers }
@@ -148,6 +148,29 @@ impl World {
     }
 }
 
+/// What an image needs for `PostgreSQL`.
+pub(crate) struct Postgres {
+    /// The server first.
+    pub(crate) programs: Vec<String>,
+    pub(crate) more: Vec<String>,
+}
+
+impl Postgres {
+    /// Debian's, of the highest version; without it says that the test is skipped.
+    pub(crate) fn find() -> Option<Self> {
+        let installed = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+        let version = installed.filter_map(|entry| entry.file_name().into_string().ok()).max();
+        let version = version.unwrap_or_default();
+        let home = format!("/usr/lib/postgresql/{version}");
+        let program = |name: &str| format!("{home}/bin/{name}");
+        let library = |name: &str| format!("{home}/lib/{name}.so");
+        let programs: Vec<_> = ["postgres", "initdb", "psql"].map(program).into();
+        let mut more: Vec<_> = ["plpgsql", "dict_snowball", "amcheck"].map(library).into();
+        more.push(format!("/usr/share/postgresql/{version}"));
+        programs.iter().all(|program| has(program)).then_some(Self { programs, more })
+    }
+}
+
 /// A container of the image with the share.
 fn part(name: &str, script: &str, memory: f64) -> Value {
     let properties = json!({
@@ -162,7 +185,7 @@ fn part(name: &str, script: &str, memory: f64) -> Value {
 
 /// Whether this machine has the program; says so if it has not.
 #[expect(clippy::print_stderr, reason = "a test that is skipped says why")]
-fn has(program: &str) -> bool {
+pub(crate) fn has(program: &str) -> bool {
     let is_there = Path::new(program).exists();
     if !is_there {
         eprintln!("skipped: {program} is not installed (scripts/bootstrap test)");
@@ -202,21 +225,11 @@ fn postgresql_on_a_share_loses_no_row_when_its_group_is_killed() {
         echo held $bad $(open -c "SELECT count(*) || ' ' || coalesce(max(n), 0) FROM t")
         yes 'INSERT INTO t SELECT coalesce(max(n), 0) + 1, repeat(md5(random()::text), 20) FROM t RETURNING n;' |
             open -v ON_ERROR_STOP=1"#;
-    let installed = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let version = installed.filter_map(|entry| entry.file_name().into_string().ok()).max();
-    let version = version.unwrap_or_default();
-    let home = format!("/usr/lib/postgresql/{version}");
-    let program = |name: &str| format!("{home}/bin/{name}");
-    let [server, init, client] = ["postgres", "initdb", "psql"].map(program);
-    if !has(&server) || !has(&client) {
-        return;
-    }
-    let library = |name: &str| format!("{home}/lib/{name}.so");
-    let [language, words, check] = ["plpgsql", "dict_snowball", "amcheck"].map(library);
-    let shared = format!("/usr/share/postgresql/{version}");
-    let more: [&str; 4] = [&language, &words, &check, &shared];
-    let mut world = World::new(&["client"], &[&server, &init, &client], &more);
-    let path = format!("export PATH={home}/bin:/bin;");
+    let Some(Postgres { programs, more }) = Postgres::find() else { return };
+    let programs: Vec<&str> = programs.iter().map(String::as_str).collect();
+    let more: Vec<&str> = more.iter().map(String::as_str).collect();
+    let path = format!("export PATH={}:/bin;", Path::new(programs[0]).parent().unwrap().display());
+    let mut world = World::new(&["client"], &programs, &more);
     let [server, client] = [SERVER, CLIENT].map(|script| format!("{path}{script}"));
     world.survives("postgres", &[part("server", &server, 0.5), part("client", &client, 0.2)]);
 }

@@ -122,7 +122,8 @@ impl Drop for Registry {
     }
 }
 
-fn find(dir: &Path) -> Vec<PathBuf> {
+/// All files below a directory.
+pub(crate) fn find(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(dir).unwrap().flatten() {
         if entry.path().is_dir() {
@@ -136,16 +137,21 @@ fn find(dir: &Path) -> Vec<PathBuf> {
 
 /// An OCI layout with one image: busybox, its applets, and a line in `/etc/passwd`.
 pub(crate) fn busybox_layout(dir: &Path) {
-    image_layout(dir, &[]);
+    image_layout(dir, &[], &[]);
 }
 
 /// The same with a program of this host's and the libraries that it needs.
 pub(crate) fn program_layout(dir: &Path, program: &str) {
-    programs_layout(dir, &[program], &[]);
+    programs_layout(dir, &[program], &[], &[]);
 }
 
-/// The same with several, and with files and directories of this host's.
-pub(crate) fn programs_layout(dir: &Path, programs: &[&str], more: &[&str]) {
+/// The same with several, with files and directories of this host's, and with files of a text.
+pub(crate) fn programs_layout(
+    dir: &Path,
+    programs: &[&str],
+    more: &[&str],
+    texts: &[(&str, &str)],
+) {
     let output = Command::new("ldd").args(programs).output().unwrap();
     let listed = String::from_utf8(output.stdout).unwrap();
     let libraries = listed.split_whitespace().filter(|word| word.starts_with('/'));
@@ -159,10 +165,10 @@ pub(crate) fn programs_layout(dir: &Path, programs: &[&str], more: &[&str]) {
     }
     files.sort();
     files.dedup();
-    image_layout(dir, &files);
+    image_layout(dir, &files, texts);
 }
 
-fn image_layout(dir: &Path, files: &[PathBuf]) {
+fn image_layout(dir: &Path, files: &[PathBuf], texts: &[(&str, &str)]) {
     let mut layer = tar::Builder::new(Vec::new());
     let busybox = std::fs::read("/bin/busybox").expect("busybox-static is installed");
     let mut add = |path: &str, bytes: &[u8], mode: u32| {
@@ -178,6 +184,9 @@ fn image_layout(dir: &Path, files: &[PathBuf]) {
     for file in files {
         let path = file.to_str().unwrap().trim_start_matches('/');
         add(path, &std::fs::read(file).unwrap(), 0o755);
+    }
+    for (path, text) in texts {
+        add(path, text.as_bytes(), 0o755);
     }
     add("etc/passwd", USERS.as_bytes(), 0o644);
     for applet in ["sh", "sleep", "cat", "echo", "true", "wget", "nc", "ls", "id", "trap", "yes"] {
