@@ -11,16 +11,22 @@ import "./style.css";
 const GroupPage = later(() => import("./pages/Group"));
 const Create = later(() => import("./pages/Create"));
 const Images = later(() => import("./pages/Images"));
+const Files = later(() => import("./pages/Files"));
+const Folder = later(() => import("./pages/Folder"));
 const Activity = later(() => import("./pages/Activity"));
 const Health = later(() => import("./pages/Health"));
 
-const PAGES = [["/", "Container groups"], ["/images", "Images"], ["/activity", "Activity log"], ["/health", "Health"]];
+const PAGES = [["/", "Container groups"], ["/images", "Images"], ["/files", "File shares"], ["/activity", "Activity log"], ["/health", "Health"]];
 
 function Page({ path }: { path: string }) {
-  const parts = path.split("/").filter(Boolean).map(decodeURIComponent);
+  const raw = path.split("/").filter(Boolean);
+  // Names of files need not be UTF-8 there.
+  if (raw[0] === "files" && raw.length > 3) return <Folder rg={raw[1]} account={raw[2]} share={raw[3]} folder={raw.slice(4)} />;
+  const parts = raw.map(decodeURIComponent);
   if (!parts.length) return <Overview />;
   if (parts[0] === "create") return <Create />;
   if (parts[0] === "images") return <Images />;
+  if (parts[0] === "files") return <Files />;
   if (parts[0] === "activity") return <Activity />;
   if (parts[0] === "health") return <Health />;
   if (parts[0] === "groups" && parts.length >= 3) {
@@ -58,7 +64,7 @@ function App({ user }: { user: string }) {
         <Link to="/" className="brand"><img src="/portal/icon.svg" alt="" />Wharf</Link>
         <nav aria-label="Main">
           {PAGES.map(([to, title]) => (
-            <Link key={to} to={to} aria-current={path === to ? "page" : undefined}>{title}</Link>
+            <Link key={to} to={to} aria-current={path === to || (to !== "/" && path.startsWith(`${to}/`)) ? "page" : undefined}>{title}</Link>
           ))}
         </nav>
         <span className="user" title={user}>{user}</span>

@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
+import { files } from "./files.mjs";
 
 const { WHARF_URL: url, WHARF_OWNER: owner, WHARF_READER: reader, WHARF_PASSWORD: password } = process.env;
 const shots = process.env.WHARF_SHOTS;
@@ -53,8 +54,9 @@ const click = async (target) => {
  *  has elements of its own that pass a focus on and are hidden on purpose. */
 async function look(name) {
   for (const theme of ["light", "dark"]) {
-    const toggle = button(theme === "dark" ? "Dark" : "Light");
-    if (await toggle.count()) await toggle.click();
+    // A dialog may lie over it.
+    const toggle = page.locator("header button").getByText(theme === "dark" ? "Dark" : "Light", { exact: true });
+    if (await toggle.count()) await toggle.evaluate((element) => element.click());
     await page.mouse.move(0, 0);
     await page.evaluate(() => {
       document.activeElement?.blur();
@@ -225,7 +227,6 @@ async function readOnly(name) {
   await button("Review + create").click();
   await button("Create").click();
   await page.getByText("does not have authorization").first().waitFor();
-  await button("Sign out").click();
 }
 
 async function remove(name) {
@@ -240,13 +241,18 @@ async function remove(name) {
   await look("empty");
 }
 
+const shares = files({ page, button, tab, state, look, visit });
 try {
   const name = await create();
   await use(name);
+  await shares.use();
   await refuse();
   await rest();
   await readOnly(name);
+  await shares.readOnly();
+  await button("Sign out").click();
   await remove(name);
+  await shares.remove();
   assert.deepEqual(faults, [], "errors and strangers");
 } catch (error) {
   await page.screenshot({ path: `${shots ?? tmpdir()}/portal-failure.png` }).catch(() => {});

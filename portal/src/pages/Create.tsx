@@ -1,10 +1,11 @@
 import { Button, Checkbox, Combobox, Field, Input, Option, Select, Tab, TabList } from "@fluentui/react-components";
 import { Suspense, useEffect, useState } from "react";
 import { ApiError, call, get, groupId, home, parseId, useAsync, type Json } from "../api";
+import { keyByName, listAccounts, listShares } from "../files";
 import { Failure, Loading } from "../parts/common";
 import { go, later } from "../router";
 import { useGroups } from "../watch";
-import { check, container, document as documentOf, first, locate, QUICKSTARTS, STEPS, volume, type Draft, type Problem } from "./draft";
+import { check, container, document as documentOf, first, locate, QUICKSTARTS, STEPS, volume, type Draft, type Problem, type Volume } from "./draft";
 
 const Review = later(() => import("./Review"));
 const KEPT = "draft";
@@ -31,6 +32,10 @@ export interface StepProps {
 
 const replace = <T,>(list: T[], index: number, change: Partial<T>) => list.map((item, at) => (at === index ? { ...item, ...change } : item));
 const without = <T,>(list: T[], index: number) => list.filter((_, at) => at !== index);
+
+/** Volumes with the keys that were left to be asked for. */
+const withKeys = (volumes: Volume[]) =>
+  Promise.all(volumes.map(async (v) => (v.kind === "azureFile" && !v.key ? { ...v, key: await keyByName(v.account) } : v)));
 
 export default function Create() {
   const { groups } = useGroups();
@@ -77,7 +82,7 @@ export default function Create() {
     setBusy(true);
     try {
       if (d.isNewRg) await call("PUT", `${value.id}/resourceGroups/${d.rg}`, { location: d.location });
-      await call("PUT", groupId(value.id, d.rg, d.name), documentOf(d));
+      await call("PUT", groupId(value.id, d.rg, d.name), documentOf({ ...d, volumes: await withKeys(d.volumes) }));
       sessionStorage.removeItem(KEPT);
       go(`/groups/${encodeURIComponent(d.rg)}/${encodeURIComponent(d.name)}`);
     } catch (error) {
@@ -238,7 +243,7 @@ function Volumes({ d, set, say }: StepProps) {
       {!d.volumes.length && <p>No volumes. What a container writes elsewhere is lost when it is restarted.</p>}
       {d.volumes.map((v, index) => {
         const change = (part: Partial<typeof v>) => set({ volumes: replace(d.volumes, index, part) });
-        const text = (label: string, name: "repository" | "file" | "content" | "account" | "share" | "key", type: "text" | "password" = "text") => (
+        const text = (label: string, name: "repository" | "file" | "content", type: "text" | "password" = "text") => (
           <Field label={label}><Input type={type} autoComplete="off" value={v[name]} onChange={(_, data) => change({ [name]: data.value })} /></Field>
         );
         return (
@@ -249,7 +254,7 @@ function Volumes({ d, set, say }: StepProps) {
             </div>
             {v.kind === "gitRepo" && text("Repository", "repository")}
             {v.kind === "secret" && <div className="line">{text("File name", "file")}{text("Content", "content", "password")}</div>}
-            {v.kind === "azureFile" && <div className="line">{text("Storage account", "account")}{text("Share", "share")}{text("Key", "key", "password")}</div>}
+            {v.kind === "azureFile" && <ShareFields v={v} change={change} index={index} say={say} />}
             <div className="line">
               <Field label="Mount path" {...say(`volumes.${index}.path`)}><Input value={v.path} onChange={(_, data) => change({ path: data.value })} /></Field>
               <Field label="In"><Select value={v.container} onChange={(_, data) => change({ container: data.value })}><option value="">all containers</option>{d.containers.map((c) => <option key={c.name}>{c.name}</option>)}</Select></Field>
@@ -260,6 +265,29 @@ function Volumes({ d, set, say }: StepProps) {
       })}
       <div><Button onClick={() => set({ volumes: [...d.volumes, volume()] })}>Add volume</Button></div>
     </div>
+  );
+}
+
+/** The shares that there are to choose from; of others, the names and the key. */
+function ShareFields({ v, change, index, say }: { v: Volume; change: (part: Partial<Volume>) => void; index: number; say: StepProps["say"] }) {
+  const { value } = useAsync("accounts", listAccounts);
+  const account = value?.find((one) => one.name === v.account);
+  const { value: shares } = useAsync(account?.id ?? "", async () => (account ? listShares(account.id) : []));
+  const pick = (label: string, name: "account" | "share", options: string[]) => (
+    <Field label={label} {...say(`volumes.${index}.${name}`)}>
+      <Combobox freeform value={v[name]} selectedOptions={[v[name]]} onChange={(event) => change({ [name]: event.target.value.trim() })}
+        onOptionSelect={(_, data) => data.optionText && change({ [name]: data.optionText })}>
+        {options.map((option) => <Option key={option}>{option}</Option>)}
+      </Combobox>
+    </Field>
+  );
+  return (
+    <>
+      <div className="line">{pick("Storage account", "account", (value ?? []).map((one) => one.name))}{pick("Share", "share", (shares ?? []).map((one) => one.name))}</div>
+      <Field label="Key" hint="Left empty, the portal asks Wharf for it" {...say(`volumes.${index}.key`)}>
+        <Input type="password" autoComplete="off" value={v.key} onChange={(_, data) => change({ key: data.value })} />
+      </Field>
+    </>
   );
 }
 

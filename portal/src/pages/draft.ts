@@ -97,6 +97,7 @@ export function check(d: Draft, taken: Set<string>): Problem[] {
   d.volumes.forEach((v, index) => {
     if (!isName(v.name)) no(3, `volumes.${index}.name`, rule);
     if (!v.path.startsWith("/")) no(3, `volumes.${index}.path`, "Enter an absolute path.");
+    if (v.kind === "azureFile") for (const part of ["account", "share"] as const) if (!v[part]) no(3, `volumes.${index}.${part}`, `Choose or name a ${part === "share" ? "share" : "storage account"}.`);
   });
   d.tags.forEach((t, index) => t.name || no(4, `tags.${index}`, "Name the tag."));
   return found;

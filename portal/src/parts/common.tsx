@@ -46,18 +46,29 @@ export const Empty = ({ title, children }: { title: string; children?: ReactNode
   <div className="center"><h2>{title}</h2>{children}</div>
 );
 
+interface Deletion {
+  names: string[];
+  /** What they are, several of them. */
+  what?: string;
+  /** What goes with them. */
+  loss?: string;
+  onDelete: () => void;
+  onClose: () => void;
+}
+
 /** Asks for the name of what is to be deleted; for several, for their number. */
-export function ConfirmDelete({ names, onDelete, onClose }: { names: string[]; onDelete: () => void; onClose: () => void }) {
+export function ConfirmDelete({ names, what = "container groups", loss, onDelete, onClose }: Deletion) {
   const [text, setText] = useState("");
   const word = names.length === 1 ? names[0] : String(names.length);
+  const told = loss ?? `Containers, logs and volumes of ${names.length === 1 ? "the group" : names.join(", ")} are deleted.`;
   return (
     <Dialog open onOpenChange={(_, data) => data.open || onClose()}>
       <DialogSurface>
         <form onSubmit={(event) => { event.preventDefault(); if (text === word) { onDelete(); onClose(); } }}>
           <DialogBody>
-            <DialogTitle>Delete {names.length === 1 ? names[0] : `${names.length} container groups`}?</DialogTitle>
+            <DialogTitle>Delete {names.length === 1 ? names[0] : `${names.length} ${what}`}?</DialogTitle>
             <DialogContent>
-              <p>Containers, logs and volumes of {names.length === 1 ? "the group" : names.join(", ")} are deleted. This cannot be undone.</p>
+              <p>{told} This cannot be undone.</p>
               <Field label={names.length === 1 ? `Type the name ${word} to confirm` : `Type the number ${word} to confirm`}>
                 <Input value={text} onChange={(_, data) => setText(data.value)} autoComplete="off" />
               </Field>
@@ -71,6 +82,55 @@ export function ConfirmDelete({ names, onDelete, onClose }: { names: string[]; o
       </DialogSurface>
     </Dialog>
   );
+}
+
+interface FormProps {
+  title: string;
+  verb: string;
+  isReady: boolean;
+  children: ReactNode;
+  /** Closes the dialog when it succeeds, and is told there when not. */
+  onSubmit: () => Promise<unknown>;
+  onClose: () => void;
+}
+
+/** A dialog that asks for something and does it. */
+export function FormDialog({ title, verb, isReady, children, onSubmit, onClose }: FormProps) {
+  const [failure, setFailure] = useState<Error>();
+  const [isBusy, setBusy] = useState(false);
+  const submit = async () => {
+    setFailure(undefined);
+    setBusy(true);
+    try {
+      await onSubmit();
+      onClose();
+    } catch (error) {
+      setFailure(error as Error);
+      setBusy(false);
+    }
+  };
+  return (
+    <Dialog open onOpenChange={(_, data) => data.open || onClose()}>
+      <DialogSurface>
+        <form onSubmit={(event) => { event.preventDefault(); if (isReady && !isBusy) void submit(); }}>
+          <DialogBody>
+            <DialogTitle>{title}</DialogTitle>
+            <DialogContent className="form"><Failure error={failure} />{children}</DialogContent>
+            <DialogActions>
+              <Button appearance="primary" type="submit" disabled={!isReady || isBusy}>{verb}</Button>
+              <Button onClick={onClose}>Cancel</Button>
+            </DialogActions>
+          </DialogBody>
+        </form>
+      </DialogSurface>
+    </Dialog>
+  );
+}
+
+/** A number of bytes as people read it. */
+export function bytesOf(count: number): string {
+  const unit = count < 1024 ? 0 : Math.min(4, Math.floor(Math.log2(count) / 10));
+  return unit ? `${(count / 2 ** (10 * unit)).toFixed(1)} ${["", "KiB", "MiB", "GiB", "TiB"][unit]}` : `${count} B`;
 }
 
 /** What a group is made of, in short. */

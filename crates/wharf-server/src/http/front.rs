@@ -10,7 +10,7 @@ use std::{net::IpAddr, sync::Arc};
 use axum::{
     Router,
     extract::Request,
-    http::{Uri, header, uri::Authority},
+    http::{HeaderMap, HeaderValue, Uri, header, uri::Authority},
     response::{IntoResponse as _, Response},
 };
 use tower::ServiceExt as _;
@@ -55,11 +55,11 @@ impl Front {
             let secure = matches!(peer, Peer::Remote);
             let target = Target { account, path, peer: address, secure };
             let files = self.files;
-            return drain::after(
-                request,
-                |request| async move { files.handle(target, request).await },
-            )
-            .await;
+            let mut response =
+                drain::after(request, |request| async move { files.handle(target, request).await })
+                    .await;
+            confine(response.headers_mut());
+            return response;
         }
         request = rewrite(request);
         request.extensions_mut().insert(peer);
@@ -74,6 +74,14 @@ impl Front {
         let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
         by_host(name, &self.zone, request.uri()).or_else(|| by_path(request.uri()))
     }
+}
+
+/// A file may be a page, and comes from where the portal comes from: a browser that is led to it must not
+/// let it run there.
+fn confine(headers: &mut HeaderMap) {
+    let policy = HeaderValue::from_static("default-src 'none'; sandbox");
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }
 
 fn by_host(name: &str, zone: &str, uri: &Uri) -> Option<(String, String)> {
@@ -97,6 +105,14 @@ fn by_path(uri: &Uri) -> Option<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pages_in_shares_cannot_act_as_the_portal() {
+        let mut headers = HeaderMap::new();
+        confine(&mut headers);
+        assert!(headers["content-security-policy"].to_str().unwrap().ends_with("sandbox"));
+        assert_eq!(headers["x-content-type-options"], "nosniff");
+    }
 
     #[test]
     fn accounts_are_named_by_host_or_path_and_the_api_is_left_alone() {
