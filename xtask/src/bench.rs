@@ -5,10 +5,12 @@
 
 mod daemon;
 mod exec;
+pub(crate) mod files;
 mod http;
 pub(crate) mod network;
 pub(crate) mod peers;
 mod sdk;
+mod transfer;
 
 use std::time::{Duration, Instant};
 

@@ -56,6 +56,8 @@ enum Task {
 enum Part {
     /// The network's share, throughput, connections that must hold
     Network,
+    /// Shares: files in a container beside the host's, REST beside nginx and Azurite
+    Files,
 }
 
 fn main() -> ExitCode {
@@ -84,6 +86,7 @@ fn run(task: &Task) -> Result<()> {
         Task::Deny => call("cargo", &["deny", "check", "bans", "licenses", "sources"]),
         Task::Bench { part: None, groups } => bench::run(*groups),
         Task::Bench { part: Some(Part::Network), groups } => bench::network::run(*groups),
+        Task::Bench { part: Some(Part::Files), .. } => bench::files::run(),
         Task::Peers => bench::peers::tell(),
         Task::Crash { count } => crash::run(*count),
         Task::Ci => call("scripts/test", &[]),

@@ -19,7 +19,7 @@ use crate::bench::Row;
 pub(super) const ACCOUNT: &str = "bench";
 const SHARE: &str = "data";
 /// Runs of fio on each side, in turn.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 /// What fio does, and in what its result is told.
 const JOBS: [(&str, &str, Unit); 6] = [
     ("sequential write, 1 MiB, direct", "--rw=write --bs=1M --direct=1", Unit::Speed),
@@ -29,7 +29,7 @@ const JOBS: [(&str, &str, Unit); 6] = [
     ("random write, 4 KiB, cached", "--rw=randwrite --bs=4k", Unit::Rate),
     ("random write, 4 KiB, synced each", "--rw=randwrite --bs=4k --fsync=1", Unit::Rate),
 ];
-const SHAPE: &str = "--size=128M --runtime=2 --time_based --ioengine=psync --thread \
+const SHAPE: &str = "--size=128M --runtime=1 --time_based --ioengine=psync --thread \
                      --invalidate=0 --output-format=json --name=job --filename=file";
 
 #[derive(Clone, Copy)]

@@ -17,9 +17,9 @@ use super::{
 };
 
 /// A file of so many parts of 4 MiB.
-const PARTS: usize = 64;
+const PARTS: usize = 16;
 const PART: usize = 4 << 20;
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 /// The account that Azurite has of itself, and its key, which is no secret.
 const DEVELOPER: [&str; 2] = [
     "devstoreaccount1",
