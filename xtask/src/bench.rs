@@ -7,6 +7,7 @@ mod daemon;
 mod exec;
 pub(crate) mod files;
 mod http;
+pub(crate) mod images;
 pub(crate) mod network;
 pub(crate) mod peers;
 mod sdk;

@@ -54,6 +54,8 @@ enum Task {
 /// A part of the measurements that can be had alone.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Part {
+    /// Pulls, beside skopeo, podman and containerd
+    Images,
     /// The network's share, throughput, connections that must hold
     Network,
     /// Shares: files in a container beside the host's, REST beside nginx and Azurite
@@ -87,6 +89,7 @@ fn run(task: &Task) -> Result<()> {
         Task::Bench { part: None, groups } => bench::run(*groups),
         Task::Bench { part: Some(Part::Network), groups } => bench::network::run(*groups),
         Task::Bench { part: Some(Part::Files), .. } => bench::files::run(),
+        Task::Bench { part: Some(Part::Images), .. } => bench::images::run(),
         Task::Peers => bench::peers::tell(),
         Task::Crash { count } => crash::run(*count),
         Task::Ci => call("scripts/test", &[]),

@@ -1,5 +1,7 @@
 //! Requests and answers: errors out of the ARM envelope, pages, long-running operations.
 
+mod pieces;
+
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt as _, stream::BoxStream};

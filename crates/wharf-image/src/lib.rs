@@ -7,6 +7,7 @@
 
 mod access;
 mod error;
+mod export;
 mod import;
 mod index;
 mod layers;

@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
-use std::io::Write as _;
+use std::{
+    io::Write as _,
+    os::unix::fs::{FileTypeExt as _, MetadataExt as _},
+};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
@@ -181,4 +184,52 @@ async fn what_a_request_is_about_to_name_is_not_pruned() {
     for place in ["images/layers", "images/blobs/sha256", "images/tmp"] {
         assert_eq!(lab.path(place).read_dir_utf8().unwrap().count(), 0, "{place}");
     }
+}
+
+#[test]
+fn what_is_exported_can_be_imported_with_everything_in_it() {
+    let lab = Lab::new();
+    let mut layer = tar::Builder::new(Vec::new());
+    let header = |kind: tar::EntryType, size: u64| {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_size(size);
+        header.set_mode(0o4750);
+        header.set_uid(1000);
+        header.set_gid(50);
+        header.set_mtime(1_000_000_000);
+        header
+    };
+    let attribute = [("SCHILY.xattr.user.colour", &b"red"[..])];
+    layer.append_pax_extensions(attribute).unwrap();
+    layer.append_data(&mut header(tar::EntryType::Regular, 5), "d/file", &b"hello"[..]).unwrap();
+    layer.append_link(&mut header(tar::EntryType::Link, 0), "d/twin", "d/file").unwrap();
+    layer.append_link(&mut header(tar::EntryType::Symlink, 0), "d/link", "file").unwrap();
+    layer.append_data(&mut header(tar::EntryType::Fifo, 0), "d/fifo", &[][..]).unwrap();
+    layer.append_data(&mut header(tar::EntryType::Regular, 0), "d/.wh.gone", &[][..]).unwrap();
+    layer.append_data(&mut header(tar::EntryType::Regular, 0), "e/.wh..wh..opq", &[][..]).unwrap();
+    let upper = layer.into_inner().unwrap();
+    let diff_id = digest(&upper);
+    let image = lab.import(&[plain(&[("below", b"1")]), (upper, diff_id)]).unwrap();
+    let path = lab.path("exported.tar");
+    lab.store.export(&image, std::fs::File::create(&path).unwrap()).unwrap();
+    let again = Lab::new();
+    let back = again.store.import(&path, None, Timestamp::UNIX_EPOCH).unwrap().remove(0);
+    assert_eq!((&back.reference, back.layers.len()), (&image.reference, 2));
+    assert_eq!(std::fs::read(back.layers[1].join("below")).unwrap(), b"1");
+    let at = |name: &str| back.layers[0].join("d").join(name);
+    let meta = |name: &str| std::fs::symlink_metadata(at(name)).unwrap();
+    let file = meta("file");
+    assert_eq!((file.uid(), file.gid(), file.mode() & 0o7777), (1000, 50, 0o4750));
+    assert_eq!((file.mtime(), file.ino()), (1_000_000_000, meta("twin").ino()));
+    assert_eq!(xattr::get(at("file"), "user.colour").unwrap().unwrap(), b"red");
+    assert_eq!(std::fs::read_link(at("link")).unwrap().to_str(), Some("file"));
+    assert!(meta("fifo").file_type().is_fifo());
+    assert!(meta("gone").file_type().is_char_device() && meta("gone").rdev() == 0);
+    let opaque = xattr::get(back.layers[0].join("e"), "trusted.overlay.opaque").unwrap();
+    assert_eq!(opaque.unwrap(), b"y");
+    // The same content is always packed alike.
+    let path2 = again.path("exported.tar");
+    again.store.export(&back, std::fs::File::create(&path2).unwrap()).unwrap();
+    assert!(std::fs::read(path).unwrap() == std::fs::read(path2).unwrap());
 }

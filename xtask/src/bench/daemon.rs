@@ -20,7 +20,7 @@ pub(super) const HELLO: &str = "mcr.microsoft.com/azuredocs/aci-helloworld";
 pub(super) const GATEWAY: &str = "10.208.0.1";
 /// Groups that pay for what is done once.
 const WARM_UP: usize = 5;
-const WHARF: &str = "target/release/wharf";
+pub(super) const WHARF: &str = "target/release/wharf";
 
 /// A daemon with directories of its own.
 pub(super) struct Daemon {

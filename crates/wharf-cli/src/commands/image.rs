@@ -1,5 +1,6 @@
 //! `wharf image`: the daemon's image store, through its own `/wharf/v1/images`.
 
+mod export;
 mod import;
 mod inspect;
 mod list;
@@ -29,6 +30,8 @@ enum ImageCommand {
     Inspect(inspect::InspectArgs),
     /// Import an OCI layout directory or a docker-archive of the daemon's host
     Import(import::ImportArgs),
+    /// Write an image to a file that `wharf image import` and other tools read
+    Export(export::ExportArgs),
     /// Remove images that no container group uses
     Prune(prune::PruneArgs),
 }
@@ -40,6 +43,7 @@ pub(crate) async fn run(context: &Context, args: &ImageArgs) -> Result<(), CliEr
         ImageCommand::List => list::run(context).await,
         ImageCommand::Inspect(args) => inspect::run(context, args).await,
         ImageCommand::Import(args) => import::run(context, args).await,
+        ImageCommand::Export(args) => export::run(context, args).await,
         ImageCommand::Prune(args) => prune::run(context, args).await,
     }
 }

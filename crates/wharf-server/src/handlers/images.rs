@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use wharf_image::{ErrorKind, Image, ImageError};
 use wharf_model::{Error, error::chain};
 
+pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod inspect;
 pub(crate) mod list;

@@ -75,6 +75,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/wharf/v1/images/inspect", get(images::inspect::handle))
         .route("/wharf/v1/images/pull", post(images::pull::handle))
         .route("/wharf/v1/images/pulls", get(images::pulls::handle))
+        .route("/wharf/v1/images/export", get(images::export::handle))
         .route("/wharf/v1/images/import", post(images::import::handle))
         .route("/wharf/v1/images/prune", post(images::prune::handle))
         .route("/wharf/v1/usage", get(metrics::usage::handle))

@@ -212,6 +212,14 @@ fn an_imported_layout_runs_under_the_name_it_is_given() {
     assert!(wharf.ok(&["logs", "g"]).ends_with("g\n"));
     wharf.ok(&["image", "prune"]);
     assert!(wharf.ok(&["image", "list"]).contains("local/busybox"), "it is in use");
+    let archive = wharf.dir().join("busybox.tar");
+    let file = archive.to_str().unwrap();
+    wharf.ok(&["image", "export", "local/busybox:1", "--file", file]);
+    wharf.ok(&["image", "import", file, "--name", "local/again:1"]);
+    let again = ["create", "h", "--image", "local/again:1", "--restart-policy", "Never"];
+    wharf.ok(&[&again[..], &["--command-line", "true"]].concat());
+    wharf.wait_for_state("h", "Succeeded");
+    assert_eq!(wharf.fails(&["image", "export", "local/nothing", "--file", file]).0, 3);
     wharf.clear();
     wharf.ok(&["image", "prune"]);
     assert!(!wharf.ok(&["image", "list"]).contains("local/busybox"));

@@ -7,6 +7,7 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::json;
+use wharf_image::Image;
 use wharf_model::{Error, ErrorKind};
 
 use crate::{app::App, http::ApiResult};
@@ -16,15 +17,20 @@ pub(crate) struct Params {
     reference: String,
 }
 
+/// The image that a query names, or the 404 that says so.
+pub(super) fn found(app: &App, params: &Params) -> Result<Image, Error> {
+    let found = app.images.resolve(&params.reference).map_err(|e| super::image_failed(&e))?;
+    found.ok_or_else(|| {
+        let message = format!("The image '{}' is not in the store.", params.reference);
+        Error::new(ErrorKind::NotFound, "ImageNotFound", message)
+    })
+}
+
 pub(crate) async fn handle(
     State(app): State<App>,
     Query(params): Query<Params>,
 ) -> ApiResult<Response> {
-    let found = app.images.resolve(&params.reference).map_err(|e| super::image_failed(&e))?;
-    let image = found.ok_or_else(|| {
-        let message = format!("The image '{}' is not in the store.", params.reference);
-        Error::new(ErrorKind::NotFound, "ImageNotFound", message)
-    })?;
+    let image = found(&app, &params)?;
     let mut document = super::document(&image);
     document["config"] = json!(&*image.config);
     document["layers"] = json!(&*image.layers);
