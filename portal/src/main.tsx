@@ -13,10 +13,12 @@ const Create = later(() => import("./pages/Create"));
 const Images = later(() => import("./pages/Images"));
 const Files = later(() => import("./pages/Files"));
 const Folder = later(() => import("./pages/Folder"));
+const Networks = later(() => import("./pages/Networks"));
+const Access = later(() => import("./pages/Access"));
 const Activity = later(() => import("./pages/Activity"));
 const Health = later(() => import("./pages/Health"));
 
-const PAGES = [["/", "Container groups"], ["/images", "Images"], ["/files", "File shares"], ["/activity", "Activity log"], ["/health", "Health"]];
+const PAGES = [["/", "Container groups"], ["/images", "Images"], ["/files", "File shares"], ["/networks", "Virtual networks"], ["/access", "Access control"], ["/activity", "Activity log"], ["/health", "Health"]];
 
 function Page({ path }: { path: string }) {
   const raw = path.split("/").filter(Boolean);
@@ -27,6 +29,8 @@ function Page({ path }: { path: string }) {
   if (parts[0] === "create") return <Create />;
   if (parts[0] === "images") return <Images />;
   if (parts[0] === "files") return <Files />;
+  if (parts[0] === "networks") return <Networks />;
+  if (parts[0] === "access") return <Access />;
   if (parts[0] === "activity") return <Activity />;
   if (parts[0] === "health") return <Health />;
   if (parts[0] === "groups" && parts.length >= 3) {

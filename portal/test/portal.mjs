@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 import { files } from "./files.mjs";
+import { places } from "./places.mjs";
 
 const { WHARF_URL: url, WHARF_OWNER: owner, WHARF_READER: reader, WHARF_PASSWORD: password } = process.env;
 const shots = process.env.WHARF_SHOTS;
@@ -242,17 +243,21 @@ async function remove(name) {
 }
 
 const shares = files({ page, button, tab, state, look, visit });
+const others = places({ page, button, tab, state, look, visit, reader });
 try {
   const name = await create();
   await use(name);
   await shares.use();
+  await others.use();
   await refuse();
   await rest();
   await readOnly(name);
   await shares.readOnly();
+  await others.readOnly();
   await button("Sign out").click();
   await remove(name);
   await shares.remove();
+  await others.remove();
   assert.deepEqual(faults, [], "errors and strangers");
 } catch (error) {
   await page.screenshot({ path: `${shots ?? tmpdir()}/portal-failure.png` }).catch(() => {});

@@ -5,6 +5,7 @@ import { keyByName, listAccounts, listShares } from "../files";
 import { Failure, Loading } from "../parts/common";
 import { go, later } from "../router";
 import { useGroups } from "../watch";
+import { isDelegated, listNetworks } from "./Networks";
 import { check, container, document as documentOf, first, locate, QUICKSTARTS, STEPS, volume, type Draft, type Problem, type Volume } from "./draft";
 
 const Review = later(() => import("./Review"));
@@ -174,7 +175,7 @@ function Networking({ d, set, say }: StepProps) {
           <option value="Public">Public: an address of its own</option><option value="Private">Private: in a virtual network</option><option value="None">None: nobody reaches it</option>
         </Select>
       </Field>
-      {d.access === "Private" && <Field label="Subnet" hint="The resource id of a subnet" {...say("subnet")}><Input value={d.subnet} onChange={(_, data) => set({ subnet: data.value })} /></Field>}
+      {d.access === "Private" && <SubnetField {...{ d, set, say }} />}
       {d.access === "Public" && <Field label="DNS name label" hint={d.label ? `${d.label}.${d.location}.…` : "Optional"} {...say("label")}><Input value={d.label} onChange={(_, data) => set({ label: data.value })} /></Field>}
       {d.access !== "None" && (
         <>
@@ -190,6 +191,20 @@ function Networking({ d, set, say }: StepProps) {
         </>
       )}
     </div>
+  );
+}
+
+/** The subnets that groups may be in. */
+function SubnetField({ d, set, say }: StepProps) {
+  const { value, error } = useAsync("networks", listNetworks);
+  const subnets = (value ?? []).flatMap((network) => network.properties.subnets.filter(isDelegated).map((subnet: Json) => ({ id: subnet.id as string, title: `${network.name} / ${subnet.name}` })));
+  return (
+    <Field label="Subnet" required hint="Subnets are made on the page Virtual networks" {...say("subnet")} {...(error && { validationMessage: error.message, validationState: "error" })}>
+      <Select value={d.subnet} onChange={(_, data) => set({ subnet: data.value })}>
+        <option value="">Choose</option>
+        {subnets.map(({ id, title }) => <option key={id} value={id}>{title}</option>)}
+      </Select>
+    </Field>
   );
 }
 

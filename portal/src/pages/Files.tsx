@@ -1,12 +1,11 @@
-import { Button, Field, Input, Select } from "@fluentui/react-components";
+import { Button, Field, Input } from "@fluentui/react-components";
 import { useEffect, useState } from "react";
-import { call, get, home, parseId, useAsync, usePermissions, type Json } from "../api";
+import { home, parseId, useAsync, usePermissions, type Json } from "../api";
 import { arm, listAccounts, listShares } from "../files";
-import { Age, ConfirmDelete, Empty, Failure, FormDialog, Loading } from "../parts/common";
+import { Age, ConfirmDelete, Empty, Failure, FormDialog, Loading, ResourceGroup, useResourceGroup } from "../parts/common";
 import { Link } from "../router";
 
 const ACCOUNTS = "Microsoft.Storage/storageAccounts";
-const NEW = "(new)";
 
 export default function Files() {
   const { value: sub } = useAsync("home", home);
@@ -81,32 +80,23 @@ interface CreateProps {
 }
 
 function CreateAccount({ onDone, onClose }: CreateProps) {
-  const { value, error } = useAsync("rgs", async () => {
-    const { id, location } = await home();
-    return { id, location, rgs: (await get(`${id}/resourceGroups`)).value.map((rg: Json) => rg.name) as string[] };
-  });
+  const { value: sub } = useAsync("home", home);
+  const rg = useResourceGroup();
   const [name, setName] = useState("");
-  const [chosen, setChosen] = useState<string>();
-  const [fresh, setFresh] = useState("default");
   const isNamed = /^[a-z0-9]{3,24}$/.test(name);
-  const taken = useTaken(isNamed ? name : "", value?.id);
+  const taken = useTaken(isNamed ? name : "", sub?.id);
   const problem = name && !isNamed ? "Use 3 to 24 lowercase letters and digits." : taken;
-  const choice = chosen ?? value?.rgs[0] ?? NEW;
-  const rg = choice === NEW ? fresh.trim() : choice;
   const create = async () => {
-    const { id, location } = value!;
-    if (choice === NEW) await call("PUT", `${id}/resourceGroups/${rg}`, { location });
-    await arm("PUT", `${id}/resourceGroups/${rg}/providers/${ACCOUNTS}/${name}`, { location, kind: "StorageV2", sku: { name: "Standard_LRS" } });
+    const scope = await rg.make();
+    await arm("PUT", `${scope}/providers/${ACCOUNTS}/${name}`, { location: sub!.location, kind: "StorageV2", sku: { name: "Standard_LRS" } });
     await onDone();
   };
   return (
-    <FormDialog title="Create storage account" verb="Create" isReady={!!value && isNamed && !problem && /^[\w.()-]{1,90}$/.test(rg)} onSubmit={create} onClose={onClose}>
-      <Failure error={error} />
+    <FormDialog title="Create storage account" verb="Create" isReady={rg.isReady && !!sub && isNamed && !problem} onSubmit={create} onClose={onClose}>
       <Field label="Account name" required hint="No other account on this host has it" validationMessage={problem} validationState={problem ? "error" : "none"}>
         <Input value={name} autoComplete="off" onChange={(_, data) => setName(data.value)} />
       </Field>
-      <Field label="Resource group"><Select value={choice} onChange={(_, data) => setChosen(data.value)}>{value?.rgs.map((rg) => <option key={rg}>{rg}</option>)}<option value={NEW}>Create new</option></Select></Field>
-      {choice === NEW && <Field label="New resource group" required><Input value={fresh} onChange={(_, data) => setFresh(data.value)} /></Field>}
+      <ResourceGroup {...rg} />
     </FormDialog>
   );
 }

@@ -91,6 +91,7 @@ export function check(d: Draft, taken: Set<string>): Problem[] {
     if (!c.image.trim()) no(index ? 2 : 0, `containers.${index}.image`, "Name an image.");
     for (const part of ["cpu", "memory"] as const) if (!(Number(c[part]) > 0)) no(index ? 2 : 0, `containers.${index}.${part}`, "Enter a number above 0.");
   });
+  if (d.access === "Private" && !d.subnet) no(1, "subnet", "Choose a subnet.");
   if (d.access !== "None" && !d.ports.length) no(1, "ports", "Add at least one port.");
   d.ports.forEach((p, index) => d.access !== "None" && !(Number.isInteger(Number(p.port)) && Number(p.port) >= 1 && Number(p.port) <= 65535) && no(1, `ports.${index}`, "Enter a number from 1 to 65535."));
   if (d.label && !/^[a-z][a-z0-9-]{3,61}[a-z0-9]$/.test(d.label)) no(1, "label", "Use 5 to 63 lowercase letters, digits and hyphens, beginning with a letter.");

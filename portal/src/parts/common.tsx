@@ -1,6 +1,6 @@
-import { Badge, Button, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle, Field, Input, MessageBar, MessageBarBody, MessageBarTitle, Spinner } from "@fluentui/react-components";
-import { useEffect, useState, type ReactNode } from "react";
-import type { Json } from "../api";
+import { Badge, Button, Field, Input, MessageBar, MessageBarBody, MessageBarTitle, Select, Spinner } from "@fluentui/react-components";
+import { useEffect, useLayoutEffect, useRef, useState, type ReactNode } from "react";
+import { call, get, home, useAsync, type Json } from "../api";
 
 const COLORS: Record<string, "success" | "warning" | "danger" | "informative" | "brand"> = {
   Running: "success", Succeeded: "success", Failed: "danger", Stopped: "informative",
@@ -46,6 +46,26 @@ export const Empty = ({ title, children }: { title: string; children?: ReactNode
   <div className="center"><h2>{title}</h2>{children}</div>
 );
 
+/** The browser's own dialog: it keeps the focus and gives it back. Fluent UI's leaves the page hidden from
+ *  screen readers when it is taken away while it is open. */
+function Modal({ title, onSubmit, onClose, children, actions }: { title: string; onSubmit: () => void; onClose: () => void; children: ReactNode; actions: ReactNode }) {
+  const own = useRef<HTMLDialogElement>(null);
+  useLayoutEffect(() => {
+    const dialog = own.current!;
+    dialog.showModal();
+    return () => dialog.close();
+  }, []);
+  return (
+    <dialog ref={own} className="modal" aria-label={title} onCancel={(event) => { event.preventDefault(); onClose(); }}>
+      <form className="form" onSubmit={(event) => { event.preventDefault(); onSubmit(); }}>
+        <h2>{title}</h2>
+        {children}
+        <div className="bar">{actions}<Button onClick={onClose}>Cancel</Button></div>
+      </form>
+    </dialog>
+  );
+}
+
 interface Deletion {
   names: string[];
   /** What they are, several of them. */
@@ -62,25 +82,14 @@ export function ConfirmDelete({ names, what = "container groups", loss, onDelete
   const word = names.length === 1 ? names[0] : String(names.length);
   const told = loss ?? `Containers, logs and volumes of ${names.length === 1 ? "the group" : names.join(", ")} are deleted.`;
   return (
-    <Dialog open onOpenChange={(_, data) => data.open || onClose()}>
-      <DialogSurface>
-        <form onSubmit={(event) => { event.preventDefault(); if (text === word) { onDelete(); onClose(); } }}>
-          <DialogBody>
-            <DialogTitle>Delete {names.length === 1 ? names[0] : `${names.length} ${what}`}?</DialogTitle>
-            <DialogContent>
-              <p>{told} This cannot be undone.</p>
-              <Field label={names.length === 1 ? `Type the name ${word} to confirm` : `Type the number ${word} to confirm`}>
-                <Input value={text} onChange={(_, data) => setText(data.value)} autoComplete="off" />
-              </Field>
-            </DialogContent>
-            <DialogActions>
-              <Button appearance="primary" type="submit" disabled={text !== word}>Delete</Button>
-              <Button onClick={onClose}>Cancel</Button>
-            </DialogActions>
-          </DialogBody>
-        </form>
-      </DialogSurface>
-    </Dialog>
+    <Modal title={`Delete ${names.length === 1 ? names[0] : `${names.length} ${what}`}?`} onClose={onClose}
+      onSubmit={() => { if (text === word) { onDelete(); onClose(); } }}
+      actions={<Button appearance="primary" type="submit" disabled={text !== word}>Delete</Button>}>
+      <p>{told} This cannot be undone.</p>
+      <Field label={names.length === 1 ? `Type the name ${word} to confirm` : `Type the number ${word} to confirm`}>
+        <Input value={text} onChange={(_, data) => setText(data.value)} autoComplete="off" />
+      </Field>
+    </Modal>
   );
 }
 
@@ -110,20 +119,41 @@ export function FormDialog({ title, verb, isReady, children, onSubmit, onClose }
     }
   };
   return (
-    <Dialog open onOpenChange={(_, data) => data.open || onClose()}>
-      <DialogSurface>
-        <form onSubmit={(event) => { event.preventDefault(); if (isReady && !isBusy) void submit(); }}>
-          <DialogBody>
-            <DialogTitle>{title}</DialogTitle>
-            <DialogContent className="form"><Failure error={failure} />{children}</DialogContent>
-            <DialogActions>
-              <Button appearance="primary" type="submit" disabled={!isReady || isBusy}>{verb}</Button>
-              <Button onClick={onClose}>Cancel</Button>
-            </DialogActions>
-          </DialogBody>
-        </form>
-      </DialogSurface>
-    </Dialog>
+    <Modal title={title} onClose={onClose} onSubmit={() => { if (isReady && !isBusy) void submit(); }}
+      actions={<Button appearance="primary" type="submit" disabled={!isReady || isBusy}>{verb}</Button>}>
+      <Failure error={failure} />
+      {children}
+    </Modal>
+  );
+}
+
+const NEW = "(new)";
+
+/** Which resource group something shall be in, one that there is or a new one. */
+export function useResourceGroup() {
+  const { value: known } = useAsync("rgs", async () => {
+    const { id, location } = await home();
+    return { id, location, rgs: (await get(`${id}/resourceGroups`)).value.map((rg: Json) => rg.name) as string[] };
+  });
+  const [chosen, choose] = useState<string>();
+  const [fresh, setFresh] = useState("default");
+  const choice = chosen ?? known?.rgs[0] ?? NEW;
+  const rg = choice === NEW ? fresh.trim() : choice;
+  /** Makes it if it is new; returns its id. */
+  const make = async () => {
+    const id = `${known!.id}/resourceGroups/${rg}`;
+    if (choice === NEW) await call("PUT", id, { location: known!.location });
+    return id;
+  };
+  return { rgs: known?.rgs ?? [], choice, choose, fresh, setFresh, make, isReady: !!known && /^[\w.()-]{1,90}$/.test(rg) };
+}
+
+export function ResourceGroup({ rgs, choice, choose, fresh, setFresh }: ReturnType<typeof useResourceGroup>) {
+  return (
+    <>
+      <Field label="Resource group"><Select value={choice} onChange={(_, data) => choose(data.value)}>{rgs.map((rg) => <option key={rg}>{rg}</option>)}<option value={NEW}>Create new</option></Select></Field>
+      {choice === NEW && <Field label="New resource group" required><Input value={fresh} onChange={(_, data) => setFresh(data.value)} /></Field>}
+    </>
   );
 }
 
