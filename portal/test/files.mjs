@@ -27,6 +27,7 @@ export function files({ page, button, tab, state, look, visit }) {
     await dialog.getByLabel("Account name").fill("No!");
     await dialog.getByText("Use 3 to 24 lowercase").waitFor();
     await dialog.getByLabel("Account name").fill(ACCOUNT);
+    await look("files-create");
     await dialog.getByRole("button", { name: "Create" }).click();
     await page.getByText("No shares yet").waitFor();
     await button("Create share").click();
