@@ -7,6 +7,7 @@ pub mod action;
 pub mod activity;
 pub mod api_version;
 pub mod container_group;
+pub mod container_registry;
 pub mod deployment;
 pub mod error;
 pub mod exec;

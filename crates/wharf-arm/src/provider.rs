@@ -76,6 +76,16 @@ const STORAGE: &[&str] = &[
     "2025-08-01",
 ];
 
+const REGISTRY: &[&str] = &[
+    "2019-05-01",
+    "2021-09-01",
+    "2022-12-01",
+    "2023-07-01",
+    "2025-04-01",
+    "2025-11-01",
+    "2026-09-01-preview",
+];
+
 const fn regional(name: &'static str, versions: &'static [&'static str]) -> Type {
     Type { name, versions, is_regional: true }
 }
@@ -99,6 +109,10 @@ pub const PROVIDERS: &[Provider] = &[
             global("serviceAssociationLinks", api_version::CONTAINER_INSTANCE),
             global("operations", api_version::CONTAINER_INSTANCE),
         ],
+    },
+    Provider {
+        namespace: "Microsoft.ContainerRegistry",
+        types: &[regional("registries", REGISTRY), global("checkNameAvailability", REGISTRY)],
     },
     Provider {
         namespace: "Microsoft.Resources",

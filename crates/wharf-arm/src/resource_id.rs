@@ -90,6 +90,10 @@ const SEGMENTS: &[&str] = &[
     "listKeys",
     "regenerateKey",
     "checkNameAvailability",
+    "Microsoft.ContainerRegistry",
+    "registries",
+    "listCredentials",
+    "regenerateCredential",
     "networkSecurityGroups",
     "securityRules",
     "defaultSecurityRules",
@@ -155,6 +159,7 @@ fn takes_name(segment: &str) -> bool {
             | "virtualNetworks"
             | "subnets"
             | "storageAccounts"
+            | "registries"
             | "fileServices"
             | "shares"
             | "networkSecurityGroups"

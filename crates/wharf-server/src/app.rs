@@ -20,7 +20,7 @@ use wharf_store::{AcceptError, Accepted, Resource, Store, StoreError};
 
 use crate::{
     auth::Authenticator, controller::Controller, file_shares::FileShares, identity::Identity, ids,
-    metrics::Metrics, sessions::Tickets,
+    metrics::Metrics, registries::Registries, sessions::Tickets,
 };
 
 /// The parts of the daemon. Cheap to clone.
@@ -35,6 +35,7 @@ pub(crate) struct App {
     pub(crate) tickets: Tickets,
     pub(crate) identity: Identity,
     pub(crate) files: FileShares,
+    pub(crate) registries: Registries,
     pub(crate) settings: Arc<Settings>,
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod activity_log;
 pub(crate) mod container_groups;
+pub(crate) mod container_registries;
 pub(crate) mod deployments;
 pub(crate) mod dns;
 pub(crate) mod doctor;

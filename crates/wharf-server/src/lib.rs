@@ -21,6 +21,7 @@ mod ingress;
 mod metadata_service;
 mod metrics;
 mod names;
+mod registries;
 mod serve;
 mod sessions;
 mod tls;

@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use wharf_arm::{container_registry::REGISTRY, storage::STORAGE_ACCOUNT};
 use wharf_model::error::chain;
 use wharf_runtime::network::dns::{Found, NEIGHBOURS, Names};
 use wharf_store::Store;
@@ -16,6 +17,9 @@ pub(crate) const MANAGEMENT: &str = "management";
 
 /// The name below the suffix that those of file services end with.
 pub(crate) const FILES: &str = "file.core";
+
+/// The name below the suffix that those of registries end with.
+pub(crate) const REGISTRIES: &str = "azurecr";
 
 /// What names of groups end with, as it is written in names.
 pub(crate) fn suffix(given: &str) -> String {
@@ -42,8 +46,9 @@ pub(crate) fn names(store: Store, config: &Config) -> Names {
             // It leads nobody else anywhere.
             return Ok(if is_group { Found::Address(gateway, None) } else { Found::Nothing });
         }
-        if let Some(account) = name.strip_suffix(&format!(".{FILES}")) {
-            let is_there = store.storage_account(account).map_err(failed)?.is_some();
+        for (zone, kind) in [(FILES, STORAGE_ACCOUNT), (REGISTRIES, REGISTRY)] {
+            let Some(own) = name.strip_suffix(&format!(".{zone}")) else { continue };
+            let is_there = store.unique_resource(kind, own).map_err(failed)?.is_some();
             let address = if is_group { gateway } else { reachable(listen) };
             return Ok(if is_there { Found::Address(address, None) } else { Found::Nothing });
         }

@@ -1,18 +1,16 @@
 //! Wiring: from settings to a running daemon, and down again.
 
+mod listening;
+
 use std::{
     fs::File,
     io,
-    net::{Ipv4Addr, SocketAddr},
     sync::{Arc, OnceLock},
 };
 
 use camino::{Utf8Path, Utf8PathBuf};
 use nix::fcntl::{Flock, FlockArg};
-use tokio::{
-    net::{TcpListener, UnixListener},
-    signal::unix::{SignalKind, signal},
-};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use wharf_arm::container_group::RenderContext;
 use wharf_image::{ImageConfig, ImageError, ImageStore};
@@ -26,6 +24,7 @@ use wharf_runtime::embedded::{Embedded, EmbeddedConfig, Hint, StartError};
 use wharf_shim::paths::Layout;
 use wharf_store::{AcceptError, SealKey, Store, StoreConfig, StoreError};
 
+use self::listening::{bind, listen, reached, socket};
 use crate::{
     app::{App, Settings},
     auth::Authenticator,
@@ -40,7 +39,8 @@ use crate::{
     ingress::{self, Certificates, Ingress},
     metadata_service::{self, MetadataError},
     metrics::Metrics,
-    names,
+    names, registries,
+    registries::Registries,
     sessions::Tickets,
     tls::{self, Authority, TlsError},
 };
@@ -63,6 +63,9 @@ pub(crate) enum ServeError {
     /// The file shares cannot be kept.
     #[error("open the file shares")]
     Files(#[from] wharf_files::FilesError),
+    /// The registries cannot be kept.
+    #[error("open the registries")]
+    Registries(#[from] wharf_registry::RegistryError),
     /// Not run by root.
     #[error("the daemon must run as root: it makes namespaces, cgroups and network links")]
     NotRoot,
@@ -163,18 +166,23 @@ async fn run(config: Config) -> Result<(), ServeError> {
     let instance = store.instance(ids::random_bits())?;
     let layout =
         Layout { data_dir: config.data_dir.clone(), run_dir: config.run_dir.clone(), instance };
+    let files = FileShares::open(&config.data_dir.join("shares"), store.clone())?;
+    let suffix = names::suffix(&config.dns_suffix);
+    let management = format!("{}.{suffix}", names::MANAGEMENT);
+    let directory = config.data_dir.join("tls");
+    let authority = Authority::load(&directory)?;
+    let zones = [names::FILES, names::REGISTRIES].map(|zone| format!("*.{zone}.{suffix}"));
+    let [of_files, of_registries] = zones;
+    let more = [management.clone(), of_files, of_registries];
+    let tls = tls::load(&authority, &directory, config.listen.ip(), more)?;
+    // Early, since images also come from there. Whoever connects now is answered when all is up.
+    let tcp = if config.is_uninstalling { None } else { Some(bind(config.listen).await?) };
+    let own = tcp.as_ref().map(|tcp| reached(tcp, &config));
     let images = ImageStore::open(ImageConfig {
-        registries: config.registries.clone(),
+        registries: registries::believed(&config.registries, own, &directory.join("ca.pem")),
         boot_id: config.boot_id.clone(),
         ..ImageConfig::new(config.data_dir.join("images"))
     })?;
-    let files = FileShares::open(&config.data_dir.join("shares"), store.clone())?;
-    let management = format!("{}.{}", names::MANAGEMENT, names::suffix(&config.dns_suffix));
-    let directory = config.data_dir.join("tls");
-    let authority = Authority::load(&directory)?;
-    let files_zone = format!("*.{}.{}", names::FILES, names::suffix(&config.dns_suffix));
-    let more = [management.clone(), files_zone];
-    let tls = tls::load(&authority, &directory, config.listen.ip(), more)?;
     // The backend's hints go to the controller, which needs the backend first.
     let controller: Arc<OnceLock<Controller<Embedded>>> = Arc::default();
     let target = Arc::clone(&controller);
@@ -200,13 +208,16 @@ async fn run(config: Config) -> Result<(), ServeError> {
         hint,
     })
     .await?;
-    if config.is_uninstalling {
+    let Some(tcp) = tcp else {
         return Ok(backend.uninstall().await?);
-    }
+    };
+    let zone = format!("{}.{suffix}:{}", names::REGISTRIES, reached(&tcp, &config).port());
+    let root = config.data_dir.join("registry");
+    let registries = Registries::open(&root, store.clone(), Arc::clone(&clock), zone)?;
     let made = Controller::new(store.clone(), backend, Arc::clone(&clock), config.grace);
     let controller = controller.get_or_init(|| made).clone();
     let gateway = controller.backend().name_server();
-    let listeners = listen(&config, gateway, tls).await?;
+    let listeners = listen(&config, tcp, gateway, tls).await?;
     let ingress = ingress(&config, authority).await?;
     let settings = Arc::new(settings(&config, &store, &listeners, &management)?);
     let of = (settings.tenant.as_str(), settings.subscription.as_str());
@@ -219,8 +230,19 @@ async fn run(config: Config) -> Result<(), ServeError> {
         Err(AcceptError::Refused(error)) => tracing::error!(?error, "interrupted deployments"),
     }
     let (tickets, metrics) = (Tickets::new(Arc::clone(&clock)), Metrics::default());
-    let app =
-        App { store, controller, images, clock, auth, metrics, tickets, identity, files, settings };
+    let app = App {
+        store,
+        controller,
+        images,
+        clock,
+        auth,
+        metrics,
+        tickets,
+        identity,
+        files,
+        registries,
+        settings,
+    };
     serve(&config, app, listeners, ingress).await
 }
 
@@ -245,6 +267,8 @@ async fn serve(
     metadata_service::start(app.clone(), management).await?;
     let stop = CancellationToken::new();
     let (swept, stopped) = (app.files.clone(), stop.clone());
+    tokio::spawn(async move { swept.keep_swept(stopped).await });
+    let (swept, stopped) = (app.registries.clone(), stop.clone());
     tokio::spawn(async move { swept.keep_swept(stopped).await });
     let (collected, stopped) = (app.clone(), stop.clone());
     tokio::spawn(images::keep_collected(collected, config.keeping, stopped));
@@ -275,35 +299,6 @@ async fn serve(
         }
     }
     Ok(())
-}
-
-fn socket(config: &Config) -> Utf8PathBuf {
-    config.run_dir.join("wharf.sock")
-}
-
-async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    let failed = |source| ServeError::Listen { address: address.to_string(), source };
-    TcpListener::bind(address).await.map_err(failed)
-}
-
-async fn listen(
-    config: &Config,
-    gateway: Ipv4Addr,
-    tls: Arc<rustls::ServerConfig>,
-) -> Result<Listeners, ServeError> {
-    let tcp = bind(config.listen).await?;
-    let groups = bind((gateway, 0).into()).await?;
-    let socket = socket(config);
-    let failed = |source| ServeError::Listen { address: socket.to_string(), source };
-    // The lock says that no other daemon listens here.
-    match fs_err::remove_file(&socket) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
-        Ok(()) | Err(_) => {}
-    }
-    let unix = UnixListener::bind(&socket).map_err(failed)?;
-    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-    fs_err::set_permissions(&socket, private).map_err(failed)?;
-    Ok(Listeners { tcp, groups, pools: config.pools, tls, unix })
 }
 
 /// Directories, and the lock that keeps a second daemon out.
@@ -361,10 +356,7 @@ fn settings(
     management: &str,
 ) -> Result<Settings, ServeError> {
     let new_id = || uuid::Uuid::new_v4().to_string();
-    let mut address = listeners.tcp.local_addr().unwrap_or(config.listen);
-    if address.ip().is_unspecified() {
-        address.set_ip(Ipv4Addr::LOCALHOST.into());
-    }
+    let address = reached(&listeners.tcp, config);
     let path = config.data_dir.join("tls/ca.pem");
     let certificate_authority =
         fs_err::read_to_string(&path).map_err(|source| ServeError::Prepare { path, source })?;

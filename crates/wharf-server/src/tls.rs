@@ -88,7 +88,7 @@ pub(crate) fn load(
     authority: &Authority,
     dir: &Utf8Path,
     listen: IpAddr,
-    more: [String; 2],
+    more: [String; 3],
 ) -> Result<Arc<rustls::ServerConfig>, TlsError> {
     let server_key = KeyPair::generate()?;
     let certificate = server_params(listen, more)?.signed_by(&server_key, &authority.issuer)?;
@@ -144,7 +144,7 @@ fn make_ca(cert: &Utf8Path, key: &Utf8Path) -> Result<(), TlsError> {
     write(cert, &certificate.pem(), 0o644)
 }
 
-fn server_params(listen: IpAddr, more: [String; 2]) -> Result<CertificateParams, TlsError> {
+fn server_params(listen: IpAddr, more: [String; 3]) -> Result<CertificateParams, TlsError> {
     let hostname = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
     let names = std::iter::once("localhost".to_owned()).chain(more).chain(hostname);
     let mut params = CertificateParams::new(names.collect::<Vec<_>>())?;

@@ -19,7 +19,7 @@ mod resource_groups;
 mod resources;
 mod rows;
 mod seal;
-mod storage_accounts;
+mod unique_names;
 mod virtual_networks;
 
 pub use db::{Store, StoreConfig};

@@ -1,9 +1,11 @@
-//! The first look at a request: is it for the file shares of a storage account, or for the API?
+//! The first look at a request: is it for the file shares of a storage account, for a registry of
+//! images, or for the API?
 //!
 //! Storage has other paths, other rights and other errors than ARM, and its requests are signed as
 //! they were sent, so nothing may touch them before. An account is named by the host
 //! (`<account>.file.core.<suffix>`), or by the first part of the path as Azurite has it; no path of
-//! the API begins like the name of one.
+//! the API begins like the name of one. A registry is named by the host (`<name>.azurecr.<suffix>`),
+//! or after `/v2/` by the first part of the repository.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -32,6 +34,9 @@ pub(crate) struct Front {
     files: Service,
     /// What names of file services end with: `file.core.<suffix>`.
     zone: String,
+    registries: wharf_registry::Service,
+    /// What login servers end with: `azurecr.<suffix>`.
+    registry_zone: String,
 }
 
 impl Front {
@@ -42,6 +47,11 @@ impl Front {
         Self {
             files: Service::new(shares, Arc::new(judge)),
             zone: format!("{}.{suffix}", names::FILES),
+            registries: wharf_registry::Service::new(
+                Arc::clone(&app.registries.storage),
+                Arc::new(app.registries.clone()),
+            ),
+            registry_zone: format!("{}.{suffix}", names::REGISTRIES),
             router: router(app),
         }
     }
@@ -61,6 +71,17 @@ impl Front {
             confine(response.headers_mut());
             return response;
         }
+        if let Some(target) = self.registry(&request) {
+            let registries = self.registries;
+            let mut response =
+                drain::after(
+                    request,
+                    |request| async move { registries.handle(target, request).await },
+                )
+                .await;
+            confine(response.headers_mut());
+            return response;
+        }
         request = rewrite(request);
         request.extensions_mut().insert(peer);
         request.extensions_mut().insert(Routes(self.router.clone()));
@@ -69,10 +90,19 @@ impl Front {
 
     /// The account that a request is for, and the path within it.
     fn account(&self, request: &Request) -> Option<(String, String)> {
-        let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-        let host = request.uri().authority().map(Authority::as_str).or(host).unwrap_or_default();
-        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-        by_host(name, &self.zone, request.uri()).or_else(|| by_path(request.uri()))
+        let path = request.uri().path().to_owned();
+        let by_host = named(host(request), &self.zone).map(|account| (account, path));
+        by_host.or_else(|| by_path(request.uri()))
+    }
+
+    /// The registry that a request is for.
+    fn registry(&self, request: &Request) -> Option<wharf_registry::Target> {
+        let path = request.uri().path();
+        if let Some(name) = named(host(request), &self.registry_zone) {
+            return Some(wharf_registry::Target::Named(name));
+        }
+        let is_registry = path == "/v2" || path.starts_with("/v2/");
+        is_registry.then_some(wharf_registry::Target::InPath)
     }
 }
 
@@ -84,10 +114,17 @@ fn confine(headers: &mut HeaderMap) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }
 
-fn by_host(name: &str, zone: &str, uri: &Uri) -> Option<(String, String)> {
-    let name = name.to_ascii_lowercase();
-    let account = name.strip_suffix(zone)?.strip_suffix('.')?;
-    Some((account.to_owned(), uri.path().to_owned()))
+/// The host that a request names, without its port.
+fn host(request: &Request) -> &str {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = request.uri().authority().map(Authority::as_str).or(host).unwrap_or_default();
+    host.rsplit_once(':').map_or(host, |(name, _)| name)
+}
+
+/// What stands before a zone in the name of a host.
+fn named(host: &str, zone: &str) -> Option<String> {
+    let host = host.to_ascii_lowercase();
+    Some(host.strip_suffix(zone)?.strip_suffix('.')?.to_owned())
 }
 
 fn by_path(uri: &Uri) -> Option<(String, String)> {
@@ -126,6 +163,8 @@ mod tests {
             "/providers/x",
             "/adfs/oauth2/token",
             "/portal/",
+            "/v2/",
+            "/v2/own/app/manifests/1",
             "/exec/abc",
             "/attach/abc",
             "/healthz",
@@ -143,9 +182,8 @@ mod tests {
             assert_eq!(path(api), None, "{api}");
         }
         let zone = "file.core.wharf.internal";
-        let uri: Uri = "/share".parse().unwrap();
-        assert_eq!(by_host("Acct.file.core.wharf.internal", zone, &uri), found("acct", "/share"));
-        assert_eq!(by_host("file.core.wharf.internal", zone, &uri), None);
-        assert_eq!(by_host("127.0.0.1", zone, &uri), None);
+        assert_eq!(named("Acct.file.core.wharf.internal", zone).as_deref(), Some("acct"));
+        assert_eq!(named("file.core.wharf.internal", zone), None);
+        assert_eq!(named("127.0.0.1", zone), None);
     }
 }

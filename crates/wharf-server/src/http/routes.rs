@@ -4,8 +4,9 @@ use axum::routing::{delete, get, post};
 
 use super::table::Routes;
 use crate::handlers::{
-    container_groups, deployments, locations, operations, profiles, providers, resources,
-    security_groups, security_rules, shares, storage_accounts, subnets, virtual_networks,
+    container_groups, container_registries, deployments, locations, operations, profiles,
+    providers, resources, security_groups, security_rules, shares, storage_accounts, subnets,
+    virtual_networks,
 };
 
 const SUBSCRIPTION: &str = "/subscriptions/{subscription}";
@@ -20,6 +21,7 @@ pub(super) fn all() -> Routes {
         .merge(of_networks())
         .merge(of_profiles())
         .merge(of_providers())
+        .merge(of_registries())
         .merge(of_storage())
         .route(&format!("{SUBSCRIPTION}/resources"), get(resources::list_by_subscription::handle))
         .route(&format!("{HOME}/resources"), get(resources::list_by_resource_group::handle))
@@ -154,6 +156,33 @@ fn of_providers() -> Routes {
         .route(&one, get(providers::get::handle))
         .route(&format!("{one}/register"), post(providers::register::handle))
         .route(&format!("{one}/unregister"), post(providers::unregister::handle))
+}
+
+fn of_registries() -> Routes {
+    let registries = "providers/Microsoft.ContainerRegistry/registries";
+    let registry = format!("{HOME}/{registries}/{{registry}}");
+    Routes::new()
+        .route(&format!("{SUBSCRIPTION}/{registries}"), get(container_registries::list::handle))
+        .route(&format!("{HOME}/{registries}"), get(container_registries::list::handle))
+        .route(
+            &format!("{SUBSCRIPTION}/providers/Microsoft.ContainerRegistry/checkNameAvailability"),
+            post(container_registries::check_name_availability::handle),
+        )
+        .route(
+            &registry,
+            get(container_registries::get::handle)
+                .put(container_registries::create_or_update::handle)
+                .patch(container_registries::create_or_update::handle)
+                .delete(container_registries::delete::handle),
+        )
+        .route(
+            &format!("{registry}/listCredentials"),
+            post(container_registries::list_credentials::handle),
+        )
+        .route(
+            &format!("{registry}/regenerateCredential"),
+            post(container_registries::regenerate_credential::handle),
+        )
 }
 
 fn of_storage() -> Routes {

@@ -31,6 +31,7 @@ mod probes;
 mod profiles;
 mod published_ports;
 mod quickstarts;
+mod registries;
 mod restart_safety;
 mod virtual_networks;
 mod volumes;

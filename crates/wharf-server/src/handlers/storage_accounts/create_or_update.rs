@@ -39,7 +39,7 @@ pub(crate) async fn handle(
     let (resource, _) = app
         .blocking(move |store| {
             let taken = storage::already_taken(key.name.as_str());
-            store.change_storage_account(now, &key, taken, |current| {
+            store.change_unique_resource(now, &key, taken, |current| {
                 if is_patch && current.is_none() {
                     return Err(wharf_arm::network::not_found(&key));
                 }

@@ -1,0 +1,158 @@
+//! The OCI distribution API.
+
+mod answer;
+mod blob;
+mod content;
+mod route;
+mod upload;
+
+use std::{collections::HashMap, sync::Arc};
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, Method, Request, Response, request::Parts},
+};
+
+use self::{
+    answer::{Answer, refuse},
+    route::{Place, Route},
+};
+use crate::{
+    access::{Credential, Registries},
+    error::{Code, RegistryError},
+    storage::{Repository, Storage},
+    uploads::Uploads,
+};
+
+/// Which registry a request is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The one that the host names.
+    Named(String),
+    /// The one that the first part of the repository names.
+    InPath,
+}
+
+/// Answers requests. Cheap to clone.
+#[derive(Clone)]
+pub struct Service {
+    storage: Arc<Storage>,
+    uploads: Arc<Uploads>,
+    registries: Arc<dyn Registries>,
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Service").field("storage", &self.storage).finish_non_exhaustive()
+    }
+}
+
+/// A request whose sender may do what it asks for.
+struct Call {
+    method: Method,
+    headers: HeaderMap,
+    query: HashMap<String, String>,
+    registry: String,
+    /// What clients put before the names of repositories.
+    prefix: String,
+}
+
+impl Call {
+    /// Where a client finds something of a repository.
+    fn location(&self, repository: &Repository, rest: &str) -> String {
+        format!("/v2/{}{}/{rest}", self.prefix, repository.name)
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+impl Service {
+    /// A service for what is kept here.
+    pub fn new(storage: Arc<Storage>, registries: Arc<dyn Registries>) -> Self {
+        Self { storage, uploads: Arc::default(), registries }
+    }
+
+    /// Answers one request.
+    pub async fn handle(&self, target: Target, request: Request<Body>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        self.uploads.forget_removed();
+        match self.answer(target, parts, body).await {
+            Ok(answer) => answer,
+            Err(error) => refuse(&error),
+        }
+    }
+
+    async fn answer(
+        &self,
+        target: Target,
+        parts: Parts,
+        body: Body,
+    ) -> Result<Answer, RegistryError> {
+        let route = Route::parse(&target, parts.uri.path());
+        let credential = Credential::of(&parts.headers).ok_or_else(unauthorized)?;
+        // Who asks for no repository means the registry that is theirs.
+        let named = route.as_ref().ok().and_then(|route| route.registry.clone());
+        let registry = named.unwrap_or_else(|| credential.user.clone());
+        let (registries, wanted) = (Arc::clone(&self.registries), registry.clone());
+        let access = blocking(move || registries.access(&wanted).map_err(RegistryError::Look));
+        if !access.await?.is_some_and(|access| access.allows(&credential)) {
+            return Err(unauthorized());
+        }
+        let place = route?.place;
+        let prefix = match target {
+            Target::Named(_) => String::new(),
+            Target::InPath => format!("{registry}/"),
+        };
+        let query = answer::query(parts.uri.query().unwrap_or_default());
+        let call = Call { method: parts.method, headers: parts.headers, query, registry, prefix };
+        self.run(call, place, body).await
+    }
+
+    async fn run(&self, call: Call, place: Place, body: Body) -> Result<Answer, RegistryError> {
+        match place {
+            Place::Base => content::base(&call),
+            Place::Catalog => self.catalog(call).await,
+            Place::Tags { repository } => self.tags(self.of(&call, &repository)?, call).await,
+            Place::Manifest { repository, reference } => {
+                self.manifest(self.of(&call, &repository)?, call, reference, body).await
+            }
+            Place::Referrers { repository, digest } => {
+                self.referrers(self.of(&call, &repository)?, call, digest).await
+            }
+            Place::Blob { repository, digest } => {
+                self.blob(self.of(&call, &repository)?, call, digest).await
+            }
+            Place::Uploads { repository } => {
+                self.begin(self.of(&call, &repository)?, call, body).await
+            }
+            Place::Upload { repository, id } => {
+                self.go_on(self.of(&call, &repository)?, call, id, body).await
+            }
+        }
+    }
+
+    fn of(&self, call: &Call, repository: &str) -> Result<Repository, RegistryError> {
+        self.storage.repository(&call.registry, repository)
+    }
+}
+
+fn unauthorized() -> RegistryError {
+    let message = "The name of the registry and a password of its admin user are required.";
+    RegistryError::because(Code::Unauthorized, message)
+}
+
+fn unsupported() -> RegistryError {
+    RegistryError::because(Code::Unsupported, "This cannot be done here.")
+}
+
+/// Runs what may block on a thread that may.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, RegistryError> + Send + 'static,
+) -> Result<T, RegistryError> {
+    tokio::task::spawn_blocking(work).await?
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! The registries of this host: what they are is in the store, their images in directories.
+
+use std::{
+    error::Error as StdError,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use camino::Utf8Path;
+use tokio::sync::{Mutex, MutexGuard};
+use tokio_util::sync::CancellationToken;
+use wharf_arm::container_registry::{REGISTRY, credentials::Passwords, has_admin};
+use wharf_image::{CertificateAuthority, RegistryConfig};
+use wharf_model::{Error, clock::Clock, error::chain};
+use wharf_registry::{Access, RegistryError, Storage};
+use wharf_store::{Resource, Store};
+
+/// How often what is left of deleted registries is looked for: resource groups may go later than
+/// their deletion is answered.
+const SWEEP: Duration = Duration::from_secs(30);
+
+/// Registries and their images together. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Registries {
+    pub(crate) storage: Arc<Storage>,
+    /// What login servers end with: `azurecr.<suffix>[:port]`.
+    pub(crate) zone: String,
+    store: Store,
+    clock: Arc<dyn Clock>,
+    /// Held while a registry is made, so that no sweep takes its directory for a dead one's.
+    making: Arc<Mutex<()>>,
+}
+
+impl Registries {
+    pub(crate) fn open(
+        root: &Utf8Path,
+        store: Store,
+        clock: Arc<dyn Clock>,
+        zone: String,
+    ) -> Result<Self, RegistryError> {
+        let storage = Arc::new(Storage::open(root.as_std_path())?);
+        Ok(Self { storage, zone, store, clock, making: Arc::default() })
+    }
+
+    /// Keeps registries from being swept while the guard lives.
+    pub(crate) async fn hold(&self) -> MutexGuard<'_, ()> {
+        self.making.lock().await
+    }
+
+    /// Does what blocks where that holds nobody up.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Storage) -> Result<T, RegistryError> + Send + 'static,
+    ) -> Result<T, Error> {
+        let storage = Arc::clone(&self.storage);
+        tokio::task::spawn_blocking(move || work(&storage))
+            .await
+            .map_err(|error| Error::internal(error.to_string()))?
+            .map_err(|error| Error::internal(chain(&error)))
+    }
+
+    /// Removes what is kept for registries that are not there any more, and uploads left alone.
+    pub(crate) async fn sweep(&self) -> Result<(), Error> {
+        let _held = self.hold().await;
+        let (store, now) = (self.store.clone(), self.clock.now());
+        self.blocking(move |storage| {
+            for name in storage.registries()? {
+                // What cannot be looked up is kept.
+                if let Ok(None) = store.unique_resource(REGISTRY, &name) {
+                    storage.delete_registry(&name)?;
+                }
+            }
+            let since = Duration::from_millis(now.as_millisecond().try_into().unwrap_or_default());
+            storage.sweep_uploads(SystemTime::UNIX_EPOCH + since)
+        })
+        .await
+    }
+
+    /// Sweeps now and then, until `stop`.
+    pub(crate) async fn keep_swept(&self, stop: CancellationToken) {
+        let mut period = tokio::time::interval(SWEEP);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = period.tick() => {
+                    if let Err(error) = self.sweep().await {
+                        tracing::warn!(?error, "deleted registries are not swept");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What the administrator says about registries, and that this host's own are spoken to over TLS
+/// with its own certificate authority.
+pub(crate) fn believed(
+    given: &RegistryConfig,
+    own: Option<SocketAddr>,
+    authority: &Utf8Path,
+) -> RegistryConfig {
+    let mut config = given.clone();
+    let Some(own) = own else { return config };
+    let names =
+        [own.to_string(), format!("127.0.0.1:{}", own.port()), format!("localhost:{}", own.port())];
+    config.authorities.extend(
+        names.map(|registry| CertificateAuthority { registry, file: authority.to_owned() }),
+    );
+    config
+}
+
+/// The passwords of a registry.
+pub(crate) fn passwords(registry: &Resource) -> Result<Passwords, Error> {
+    let secret = registry.content.secret.as_deref().unwrap_or_default();
+    let read = serde_json::from_slice(secret);
+    read.map_err(|error| Error::internal(format!("read passwords: {error}")))
+}
+
+impl wharf_registry::Registries for Registries {
+    fn access(&self, name: &str) -> Result<Option<Access>, Box<dyn StdError + Send + Sync>> {
+        let Some(found) = self.store.unique_resource(REGISTRY, name)? else { return Ok(None) };
+        let document: serde_json::Value = serde_json::from_str(&found.content.document)?;
+        let passwords = if has_admin(&document) {
+            passwords(&found).map_err(|_| "the passwords of the registry are unreadable")?.0.into()
+        } else {
+            Vec::new()
+        };
+        Ok(Some(Access { user: found.key.name.as_str().to_ascii_lowercase(), passwords }))
+    }
+}
