@@ -111,15 +111,17 @@ impl Embedded {
             if seen.contains_key(image) {
                 continue;
             }
+            // A pull that the group waits for says itself when it is done: its events come first.
+            let pull = self.pulls.observe(&desired.id, &desired.spec, image);
             let is_present = self
                 .images
                 .resolve_whole(image)
                 .map_err(|source| failed(format!("look for image {image}"), source))?
                 .is_some();
-            let observed = if is_present {
-                ImageObs::Present
-            } else {
-                self.pulls.observe(&desired.id, &desired.spec, image)
+            let observed = match pull {
+                ImageObs::Pulling => ImageObs::Pulling,
+                _ if is_present => ImageObs::Present,
+                pull => pull,
             };
             seen.insert(image.clone(), observed);
         }
