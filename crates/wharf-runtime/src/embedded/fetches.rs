@@ -19,7 +19,7 @@ use wharf_model::{
     error::chain,
     event::{EventReason, Occurrence},
     plan::VolumeObs,
-    spec::{VolumeSource, VolumeSpec},
+    spec::{AzureFile, GitRepo, VolumeSource, VolumeSpec},
 };
 
 use super::{
@@ -34,6 +34,13 @@ use crate::volumes::{
 /// The first pause after a failure; doubles up to [`RETRY_MAX`].
 const RETRY_BASE: Duration = Duration::from_secs(2);
 const RETRY_MAX: Duration = Duration::from_mins(2);
+
+/// What is fetched.
+enum Source {
+    /// A repository, and where its clone is made.
+    Git(GitRepo, Utf8PathBuf),
+    Share(AzureFile),
+}
 
 /// A volume that could not be fetched.
 #[derive(Debug, thiserror::Error)]
@@ -106,40 +113,34 @@ impl Fetches {
         if fetch.task.as_ref().is_some_and(|task| !task.is_finished()) {
             return Ok(());
         }
-        let doing = || format!("fetch volume {} of group {id}", volume.name);
-        let stage = match &volume.source {
-            VolumeSource::GitRepo(_) => {
-                Some(git::stage(&target).map_err(|source| failed(doing(), source))?)
+        let source = match &volume.source {
+            VolumeSource::GitRepo(repo) => {
+                let stage = git::stage(&target).map_err(|source| {
+                    failed(format!("fetch volume {} of group {id}", volume.name), source)
+                })?;
+                Source::Git(repo.clone(), stage)
             }
-            VolumeSource::EmptyDir | VolumeSource::Secret(_) | VolumeSource::AzureFile(_) => None,
+            VolumeSource::AzureFile(wanted) => Source::Share(wanted.clone()),
+            VolumeSource::EmptyDir | VolumeSource::Secret(_) => return Ok(()),
         };
         fetch.retry_at = None;
         let this = self.clone();
         let (id, volume) = (id.clone(), volume.clone());
         fetch.task = Some(tokio::spawn(async move {
-            let done = this.fetch(&volume, stage, &target).await;
+            let done = this.fetch(source, &target).await;
             this.finish(&id, &volume, &target, done);
         }));
         Ok(())
     }
 
-    async fn fetch(
-        &self,
-        volume: &VolumeSpec,
-        stage: Option<Utf8PathBuf>,
-        target: &Utf8Path,
-    ) -> Result<(), FetchError> {
-        match (&volume.source, stage) {
-            (VolumeSource::GitRepo(repo), Some(stage)) => {
-                Ok(git::clone(&self.program, repo, &stage, target).await?)
-            }
-            (VolumeSource::AzureFile(wanted), _) => {
-                let (shares, wanted) = (Arc::clone(&self.shares), wanted.clone());
-                let target = target.to_owned();
+    async fn fetch(&self, source: Source, target: &Utf8Path) -> Result<(), FetchError> {
+        match source {
+            Source::Git(repo, stage) => Ok(git::clone(&self.program, &repo, &stage, target).await?),
+            Source::Share(wanted) => {
+                let (shares, target) = (Arc::clone(&self.shares), target.to_owned());
                 let linking = move || share::link(shares.as_ref(), &wanted, &target);
                 Ok(tokio::task::spawn_blocking(linking).await.map_err(FetchError::Ended)??)
             }
-            _ => Ok(()),
         }
     }
 
