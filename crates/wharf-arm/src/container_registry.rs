@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 use wharf_model::{Error, ErrorKind, ResourceKey};
 
 use crate::{
-    container_group::unsupported, location, node::Node, resource_group, resource_id, time,
+    container_group::unsupported, location, name_availability, node::Node, resource_group,
+    resource_id, time,
 };
 
 /// The type of a registry.
@@ -53,24 +54,11 @@ pub fn already_taken(name: &str) -> Error {
     Error::new(ErrorKind::Conflict, "AlreadyInUse", message)
 }
 
-/// The answer to `checkNameAvailability`, of the body that asks.
-pub fn asked_name(body: &Value) -> Result<String, Error> {
-    let root = Node::root(body);
-    root.object()?;
-    Ok(root.require("name")?.text()?.to_owned())
-}
-
 /// Whether a name can be had.
 pub fn availability(name: &str, is_taken: bool) -> Value {
-    match complaint(name) {
-        Some(message) => json!({ "nameAvailable": false, "reason": "Invalid", "message": message }),
-        None if is_taken => json!({
-            "nameAvailable": false,
-            "reason": "AlreadyExists",
-            "message": already_taken(name).message,
-        }),
-        None => json!({ "nameAvailable": true }),
-    }
+    let taken = || is_taken.then(|| ("AlreadyExists", already_taken(name).message));
+    let invalid = complaint(name).map(|message| ("Invalid", message));
+    name_availability::answer(invalid.or_else(taken))
 }
 
 /// A validated PUT or PATCH body.

@@ -1,7 +1,11 @@
 //! From an error of the domain to the ARM envelope: status, code, message, target.
 
 use serde_json::{Value, json};
-use wharf_model::{Error, ErrorKind, GroupKey, ResourceGroupKey, backend::ImageRefusal};
+use wharf_model::{
+    Error, ErrorKind, GroupKey, Name, ResourceGroupKey, ResourceKey, backend::ImageRefusal,
+};
+
+use crate::resource_id::CONTAINER_GROUP;
 
 /// The HTTP status of a kind of error.
 pub fn status(kind: ErrorKind) -> u16 {
@@ -30,22 +34,30 @@ pub fn body(error: &Error) -> Value {
 
 /// There is no such container group.
 pub fn group_not_found(key: &GroupKey) -> Error {
-    Error::new(
-        ErrorKind::NotFound,
-        "ResourceNotFound",
-        format!(
-            "The Resource 'Microsoft.ContainerInstance/containerGroups/{}' under resource group \
-             '{}' was not found. For more details please go to \
-             https://aka.ms/ARMResourceNotFoundFix",
-            key.name, key.resource_group.name
-        ),
-    )
+    resource_not_found(&ResourceKey {
+        resource_group: key.resource_group.clone(),
+        kind: Name::from(CONTAINER_GROUP),
+        name: key.name.clone(),
+    })
 }
 
 /// There is no such resource group.
 pub fn resource_group_not_found(key: &ResourceGroupKey) -> Error {
     let message = format!("Resource group '{}' could not be found.", key.name);
     Error::new(ErrorKind::NotFound, "ResourceGroupNotFound", message)
+}
+
+/// There is no such resource.
+pub fn resource_not_found(key: &ResourceKey) -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        "ResourceNotFound",
+        format!(
+            "The Resource '{}/{}' under resource group '{}' was not found. For more details please \
+             go to https://aka.ms/ARMResourceNotFoundFix",
+            key.kind, key.name, key.resource_group.name
+        ),
+    )
 }
 
 /// There is no such container in the group.

@@ -19,6 +19,7 @@ pub mod list;
 pub mod location;
 pub mod managed_identity;
 pub mod metrics;
+pub mod name_availability;
 pub mod network;
 mod node;
 pub mod operation;

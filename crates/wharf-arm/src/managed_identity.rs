@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
-use wharf_model::{Error, ErrorKind, access::Principal};
+use wharf_model::{Error, access::Principal};
 
 use crate::node::Node;
 
@@ -121,15 +121,6 @@ pub fn render(
             "isolationScope": "None",
         },
     })
-}
-
-/// There is no such user-assigned identity.
-pub fn not_found(name: &str, resource_group: &str) -> Error {
-    let message = format!(
-        "The Resource '{USER_ASSIGNED}/{name}' under resource group '{resource_group}' was not \
-         found. For more details please go to https://aka.ms/ARMResourceNotFoundFix"
-    );
-    Error::new(ErrorKind::NotFound, "ResourceNotFound", message)
 }
 
 /// A resource shall have an identity that does not exist.

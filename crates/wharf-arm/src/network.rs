@@ -57,19 +57,6 @@ pub fn check_name(name: &str) -> Result<(), Error> {
     Err(Error::invalid("InvalidResourceName", message, "name"))
 }
 
-/// There is no such resource.
-pub fn not_found(key: &ResourceKey) -> Error {
-    Error::new(
-        ErrorKind::NotFound,
-        "ResourceNotFound",
-        format!(
-            "The Resource '{}/{}' under resource group '{}' was not found. For more details please \
-             go to https://aka.ms/ARMResourceNotFoundFix",
-            key.kind, key.name, key.resource_group.name
-        ),
-    )
-}
-
 /// There is no such part of a resource that is there.
 pub fn part_not_found(kind: &str, name: &Name) -> Error {
     let message = format!("The {kind} '{name}' was not found.");

@@ -165,19 +165,6 @@ pub fn render(
     document
 }
 
-/// There is no such profile.
-pub fn not_found(key: &ResourceKey) -> Error {
-    Error::new(
-        ErrorKind::NotFound,
-        "ResourceNotFound",
-        format!(
-            "The Resource '{PROFILE}/{}' under resource group '{}' was not found. For more details \
-             please go to https://aka.ms/ARMResourceNotFoundFix",
-            key.name, key.resource_group.name
-        ),
-    )
-}
-
 /// The profile has no such revision.
 pub fn revision_not_found(key: &ResourceKey, number: &str) -> Error {
     let message =

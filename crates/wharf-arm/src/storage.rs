@@ -11,7 +11,7 @@ pub mod share;
 use serde_json::{Value, json};
 use wharf_model::{Error, ErrorKind, ResourceKey};
 
-use crate::{node::Node, resource_id};
+use crate::{name_availability, resource_id};
 
 /// The type of a storage account.
 pub const STORAGE_ACCOUNT: &str = "Microsoft.Storage/storageAccounts";
@@ -68,28 +68,14 @@ pub fn already_taken(name: &str) -> Error {
     Error::new(ErrorKind::Conflict, "StorageAccountAlreadyTaken", message)
 }
 
-/// The answer to `checkNameAvailability`, of the body that asks.
-pub fn asked_name(body: &Value) -> Result<String, Error> {
-    let root = Node::root(body);
-    root.object()?;
-    Ok(root.require("name")?.text()?.to_owned())
-}
-
 /// Whether a name can be had.
 pub fn availability(name: &str, is_taken: bool) -> Value {
-    match complaint(name) {
-        Some((code, message)) => {
-            let reason =
-                if code == "AccountNameInvalid" { "AccountNameInvalid" } else { "AlreadyExists" };
-            json!({ "nameAvailable": false, "reason": reason, "message": message })
-        }
-        None if is_taken => json!({
-            "nameAvailable": false,
-            "reason": "AlreadyExists",
-            "message": already_taken(name).message,
-        }),
-        None => json!({ "nameAvailable": true }),
-    }
+    let taken = || is_taken.then(|| ("AlreadyExists", already_taken(name).message));
+    let refused = complaint(name).map(|(code, message)| match code {
+        "AccountNameInvalid" => (code, message),
+        _ => ("AlreadyExists", message),
+    });
+    name_availability::answer(refused.or_else(taken))
 }
 
 /// The file service of an account, which can be looked at only.

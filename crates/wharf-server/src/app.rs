@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::sync::Mutex;
 use wharf_arm::{ApiVersion, container_group::RenderContext};
 use wharf_image::ImageStore;
 use wharf_model::{
@@ -16,7 +17,7 @@ use wharf_model::{
     security::Policy,
 };
 use wharf_runtime::embedded::Embedded;
-use wharf_store::{AcceptError, Accepted, Resource, Store, StoreError};
+use wharf_store::{AcceptError, Accepted, Filter, Resource, ResourceFilter, Store, StoreError};
 
 use crate::{
     auth::Authenticator, controller::Controller, file_shares::FileShares, identity::Identity, ids,
@@ -36,6 +37,8 @@ pub(crate) struct App {
     pub(crate) identity: Identity,
     pub(crate) files: FileShares,
     pub(crate) registries: Registries,
+    /// Held while something with a directory is made or swept (`leftovers.rs`).
+    pub(crate) making: Arc<Mutex<()>>,
     pub(crate) settings: Arc<Settings>,
 }
 
@@ -91,6 +94,40 @@ impl App {
         let wanted = key.clone();
         let found = self.read(move |store| store.group(&wanted)).await?;
         found.ok_or_else(|| wharf_arm::error::group_not_found(key))
+    }
+
+    /// The plain resource of that type and name, or the 404 that says so.
+    pub(crate) async fn found(&self, key: &ResourceKey) -> Result<Resource, Error> {
+        let found = self.resource(key).await?;
+        found.ok_or_else(|| wharf_arm::error::resource_not_found(key))
+    }
+
+    /// The plain resources of a type, of the resource group or of the subscription.
+    pub(crate) async fn list(
+        &self,
+        (subscription, resource_group): (&str, Option<&str>),
+        kind: &str,
+    ) -> Result<Vec<Resource>, Error> {
+        let scope = self.scope(subscription, resource_group).await?;
+        let filter = ResourceFilter { scope, kind: Some(Name::from(kind)) };
+        self.read(move |store| store.list_resources(&filter)).await
+    }
+
+    /// Where a list looks: in a resource group, which must be there, or in the subscription.
+    pub(crate) async fn scope(
+        &self,
+        subscription: &str,
+        resource_group: Option<&str>,
+    ) -> Result<Filter, Error> {
+        let Some(name) = resource_group else {
+            return Ok(Filter::Subscription(self.subscription(subscription)?));
+        };
+        let key = self.resource_group(subscription, name)?;
+        let wanted = key.clone();
+        match self.read(move |store| store.resource_group(&wanted)).await? {
+            Some(_) => Ok(Filter::ResourceGroup(key)),
+            None => Err(wharf_arm::error::resource_group_not_found(&key)),
+        }
     }
 
     /// The plain resource of that type and name, if it is there.
@@ -177,6 +214,18 @@ pub(crate) fn grants(store: &Store, principal: uuid::Uuid) -> Result<Grants, Sto
         Some((scope, role))
     };
     Ok(Grants(assigned.into_iter().filter_map(find).collect()))
+}
+
+/// What only its owner may read of a resource.
+pub(crate) fn secret<T: serde::de::DeserializeOwned>(resource: &Resource) -> Result<T, Error> {
+    let secret = resource.content.secret.as_deref().unwrap_or_default();
+    serde_json::from_slice(secret)
+        .map_err(|error| Error::internal(format!("read the secret of {}: {error}", resource.key)))
+}
+
+/// The same, to be stored.
+pub(crate) fn sealed<T: serde::Serialize>(secret: &T) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(secret).map_err(|error| Error::internal(error.to_string()))
 }
 
 /// A request that was not accepted, as the client reads it.

@@ -1,42 +1,29 @@
 //! The file shares of this host: accounts are in the store, their shares in directories.
 
-use std::{error::Error as StdError, io, sync::Arc, time::Duration};
+use std::{error::Error as StdError, io, sync::Arc};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use camino::{Utf8Path, Utf8PathBuf};
-use tokio::sync::{Mutex, MutexGuard};
-use tokio_util::sync::CancellationToken;
-use wharf_arm::storage::keys::Keys;
+use wharf_arm::storage::{STORAGE_ACCOUNT, keys::Keys};
 use wharf_files::{Account, Accounts, Code, FilesError, Shares, Verdict};
 use wharf_model::{Error, error::chain, group::Power, spec::AzureFile, spec::VolumeSource};
 use wharf_runtime::volumes::share::{self, ShareError};
 use wharf_store::{Filter, Resource, Store, StoreError};
 
-use crate::identity::Identity;
-
-/// How often what is left of deleted accounts is looked for: resource groups may go later than
-/// their deletion is answered.
-const SWEEP: Duration = Duration::from_secs(30);
+use crate::{app::secret, identity::Identity};
 
 /// Accounts and shares together. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct FileShares {
     pub(crate) shares: Arc<Shares>,
     store: Store,
-    /// Held while an account is made, so that no sweep takes its directory for a dead one's.
-    making: Arc<Mutex<()>>,
 }
 
 impl FileShares {
     pub(crate) fn open(root: &Utf8Path, store: Store) -> Result<Self, FilesError> {
         let shares = Arc::new(Shares::open(root.as_std_path())?);
-        Ok(Self { shares, store, making: Arc::default() })
-    }
-
-    /// Keeps accounts from being swept while the guard lives.
-    pub(crate) async fn hold(&self) -> MutexGuard<'_, ()> {
-        self.making.lock().await
+        Ok(Self { shares, store })
     }
 
     /// Does what blocks where that holds nobody up.
@@ -53,33 +40,17 @@ impl FileShares {
 
     /// Removes what is kept for accounts that are not there any more.
     pub(crate) async fn sweep(&self) -> Result<(), Error> {
-        let _held = self.hold().await;
         let store = self.store.clone();
         self.blocking(move |shares| {
             for account in shares.accounts()? {
                 // What cannot be looked up is kept.
-                if let Ok(None) = store.storage_account(&account) {
+                if let Ok(None) = store.unique_resource(STORAGE_ACCOUNT, &account) {
                     shares.delete_account(&account)?;
                 }
             }
             Ok(())
         })
         .await
-    }
-
-    /// Sweeps now and then, until `stop`.
-    pub(crate) async fn keep_swept(&self, stop: CancellationToken) {
-        let mut period = tokio::time::interval(SWEEP);
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                _ = period.tick() => {
-                    if let Err(error) = self.sweep().await {
-                        tracing::warn!(?error, "deleted storage accounts are not swept");
-                    }
-                }
-            }
-        }
     }
 
     /// The name of a running group that has a share of this account mounted: this one, or any.
@@ -123,12 +94,6 @@ fn failed(error: &FilesError) -> Error {
     Error::new(kind, code.name(), message)
 }
 
-/// The keys of an account.
-pub(crate) fn keys(account: &Resource) -> Result<Keys, Error> {
-    let secret = account.content.secret.as_deref().unwrap_or_default();
-    serde_json::from_slice(secret).map_err(|error| Error::internal(format!("read keys: {error}")))
-}
-
 /// What the file service asks about accounts, and about bearers of tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct Judge {
@@ -138,8 +103,10 @@ pub(crate) struct Judge {
 
 impl Accounts for Judge {
     fn account(&self, name: &str) -> Result<Option<Account>, Box<dyn StdError + Send + Sync>> {
-        let Some(found) = self.files.store.storage_account(name)? else { return Ok(None) };
-        let keys = keys(&found).map_err(|_| "the keys of an account are unreadable")?;
+        let Some(found) = self.files.store.unique_resource(STORAGE_ACCOUNT, name)? else {
+            return Ok(None);
+        };
+        let keys: Keys = secret(&found).map_err(|_| "the keys of an account are unreadable")?;
         Ok(Some(Account {
             name: found.key.name.as_str().to_owned(),
             keys: keys.bytes().to_vec(),
@@ -154,7 +121,9 @@ impl Accounts for Judge {
         account: &str,
         share: &str,
     ) -> Result<Option<String>, Box<dyn StdError + Send + Sync>> {
-        let Some(account) = self.files.store.storage_account(account)? else { return Ok(None) };
+        let Some(account) = self.files.store.unique_resource(STORAGE_ACCOUNT, account)? else {
+            return Ok(None);
+        };
         let user = self.files.user_of(&account, Some(share))?;
         Ok(user.map(|group| format!("the container group '{group}'")))
     }
@@ -167,7 +136,9 @@ impl Accounts for Judge {
     ) -> Result<Verdict, Box<dyn StdError + Send + Sync>> {
         let store = &self.files.store;
         let Ok(id) = self.identity.verify_for_storage(token) else { return Ok(Verdict::Unknown) };
-        let Some(account) = store.storage_account(account)? else { return Ok(Verdict::Unknown) };
+        let Some(account) = store.unique_resource(STORAGE_ACCOUNT, account)? else {
+            return Ok(Verdict::Unknown);
+        };
         if store.principal(id)?.is_none() {
             return Ok(Verdict::Unknown);
         }
@@ -190,10 +161,13 @@ impl share::FileShares for FileShares {
             share: share.clone(),
             source,
         };
-        let found = self.store.storage_account(account).map_err(|error| look(error.into()))?;
+        let found = self
+            .store
+            .unique_resource(STORAGE_ACCOUNT, account)
+            .map_err(|error| look(error.into()))?;
         let found = found.ok_or_else(|| ShareError::NoAccount { account: account.clone() })?;
-        let keys =
-            keys(&found).map_err(|_| look("the keys of the account are unreadable".into()))?;
+        let keys: Keys =
+            secret(&found).map_err(|_| look("the keys of the account are unreadable".into()))?;
         let given = BASE64_STANDARD.decode(key).unwrap_or_default();
         if !keys.bytes().iter().any(|key| verify_slices_are_equal(key, &given).is_ok()) {
             return Err(ShareError::WrongKey { account: account.clone() });

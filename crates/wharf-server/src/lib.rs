@@ -18,6 +18,7 @@ mod identity;
 mod ids;
 mod images;
 mod ingress;
+mod leftovers;
 mod metadata_service;
 mod metrics;
 mod names;

@@ -8,17 +8,13 @@ use std::{
 };
 
 use camino::Utf8Path;
-use tokio::sync::{Mutex, MutexGuard};
-use tokio_util::sync::CancellationToken;
 use wharf_arm::container_registry::{REGISTRY, credentials::Passwords, has_admin};
 use wharf_image::{CertificateAuthority, RegistryConfig};
 use wharf_model::{Error, clock::Clock, error::chain};
 use wharf_registry::{Access, RegistryError, Storage};
-use wharf_store::{Resource, Store};
+use wharf_store::Store;
 
-/// How often what is left of deleted registries is looked for: resource groups may go later than
-/// their deletion is answered.
-const SWEEP: Duration = Duration::from_secs(30);
+use crate::app::secret;
 
 /// Registries and their images together. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -28,8 +24,6 @@ pub(crate) struct Registries {
     pub(crate) zone: String,
     store: Store,
     clock: Arc<dyn Clock>,
-    /// Held while a registry is made, so that no sweep takes its directory for a dead one's.
-    making: Arc<Mutex<()>>,
 }
 
 impl Registries {
@@ -40,12 +34,7 @@ impl Registries {
         zone: String,
     ) -> Result<Self, RegistryError> {
         let storage = Arc::new(Storage::open(root.as_std_path())?);
-        Ok(Self { storage, zone, store, clock, making: Arc::default() })
-    }
-
-    /// Keeps registries from being swept while the guard lives.
-    pub(crate) async fn hold(&self) -> MutexGuard<'_, ()> {
-        self.making.lock().await
+        Ok(Self { storage, zone, store, clock })
     }
 
     /// Does what blocks where that holds nobody up.
@@ -62,7 +51,6 @@ impl Registries {
 
     /// Removes what is kept for registries that are not there any more, and uploads left alone.
     pub(crate) async fn sweep(&self) -> Result<(), Error> {
-        let _held = self.hold().await;
         let (store, now) = (self.store.clone(), self.clock.now());
         self.blocking(move |storage| {
             for name in storage.registries()? {
@@ -75,21 +63,6 @@ impl Registries {
             storage.sweep_uploads(SystemTime::UNIX_EPOCH + since)
         })
         .await
-    }
-
-    /// Sweeps now and then, until `stop`.
-    pub(crate) async fn keep_swept(&self, stop: CancellationToken) {
-        let mut period = tokio::time::interval(SWEEP);
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                _ = period.tick() => {
-                    if let Err(error) = self.sweep().await {
-                        tracing::warn!(?error, "deleted registries are not swept");
-                    }
-                }
-            }
-        }
     }
 }
 
@@ -110,19 +83,13 @@ pub(crate) fn believed(
     config
 }
 
-/// The passwords of a registry.
-pub(crate) fn passwords(registry: &Resource) -> Result<Passwords, Error> {
-    let secret = registry.content.secret.as_deref().unwrap_or_default();
-    let read = serde_json::from_slice(secret);
-    read.map_err(|error| Error::internal(format!("read passwords: {error}")))
-}
-
 impl wharf_registry::Registries for Registries {
     fn access(&self, name: &str) -> Result<Option<Access>, Box<dyn StdError + Send + Sync>> {
         let Some(found) = self.store.unique_resource(REGISTRY, name)? else { return Ok(None) };
         let document: serde_json::Value = serde_json::from_str(&found.content.document)?;
         let passwords = if has_admin(&document) {
-            passwords(&found).map_err(|_| "the passwords of the registry are unreadable")?.0.into()
+            let found = secret::<Passwords>(&found);
+            found.map_err(|_| "the passwords of the registry are unreadable")?.0.into()
         } else {
             Vec::new()
         };

@@ -241,6 +241,7 @@ async fn run(config: Config) -> Result<(), ServeError> {
         identity,
         files,
         registries,
+        making: Arc::default(),
         settings,
     };
     serve(&config, app, listeners, ingress).await
@@ -266,10 +267,7 @@ async fn serve(
     let management = listeners.groups.local_addr().map_err(failed)?.port();
     metadata_service::start(app.clone(), management).await?;
     let stop = CancellationToken::new();
-    let (swept, stopped) = (app.files.clone(), stop.clone());
-    tokio::spawn(async move { swept.keep_swept(stopped).await });
-    let (swept, stopped) = (app.registries.clone(), stop.clone());
-    tokio::spawn(async move { swept.keep_swept(stopped).await });
+    tokio::spawn(app.clone().keep_swept(stop.clone()));
     let (collected, stopped) = (app.clone(), stop.clone());
     tokio::spawn(images::keep_collected(collected, config.keeping, stopped));
     let controlling = {

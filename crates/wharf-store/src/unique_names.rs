@@ -9,9 +9,6 @@ use crate::{
     AcceptError, Resource, ResourceContent, SealKey, Store, StoreError, error::sql, resources, rows,
 };
 
-/// The type of a storage account.
-const STORAGE_ACCOUNT: &str = "Microsoft.Storage/storageAccounts";
-
 impl Store {
     /// [`Store::change_resource`], or `taken` when another one of the type has the name.
     pub fn change_unique_resource(
@@ -28,11 +25,6 @@ impl Store {
             }
             resources::change(tx, seal, now, key, |current| decide(current).map(Some))
         })
-    }
-
-    /// The storage account of that name, wherever it is.
-    pub fn storage_account(&self, name: &str) -> Result<Option<Resource>, StoreError> {
-        self.unique_resource(STORAGE_ACCOUNT, name)
     }
 
     /// The resource of such a type and that name, wherever it is.

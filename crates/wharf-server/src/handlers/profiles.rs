@@ -41,7 +41,7 @@ impl ProfilePath {
 
 /// The profile of that name, or the 404 that says so.
 async fn find(app: &App, key: &ResourceKey) -> Result<(Resource, Profile), Error> {
-    let found = app.resource(key).await?.ok_or_else(|| profile::not_found(key))?;
+    let found = app.found(key).await?;
     let record = record(&found)?;
     Ok((found, record))
 }

@@ -5,8 +5,9 @@ use wharf_arm::network::{SECURITY_GROUP, security_group};
 use wharf_model::{Error, ResourceKey};
 use wharf_store::Resource;
 
-use super::virtual_networks::{NetworkPath, about, etag, read};
+use super::virtual_networks::{about, etag, read};
 use crate::app::App;
+use crate::http::ResourcePath;
 
 pub(crate) mod create_or_update;
 pub(crate) mod delete;
@@ -14,7 +15,7 @@ pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod update_tags;
 
-pub(crate) fn key(app: &App, path: &NetworkPath) -> Result<ResourceKey, Error> {
+pub(crate) fn key(app: &App, path: &ResourcePath) -> Result<ResourceKey, Error> {
     path.key(app, SECURITY_GROUP)
 }
 

@@ -1,7 +1,7 @@
 //! `Microsoft.Network/networkSecurityGroups/securityRules`, and the default rules beside them.
 
 use serde_json::Value;
-use wharf_arm::network::{self, SECURITY_RULE, security_rule};
+use wharf_arm::network::{SECURITY_RULE, security_rule};
 use wharf_model::{Error, Name, ResourceKey, network::SecurityGroup};
 use wharf_store::Resource;
 
@@ -24,7 +24,7 @@ fn not_found(group: &ResourceKey, name: &Name) -> Error {
     let mut key = group.clone();
     key.kind = SECURITY_RULE.into();
     key.name = format!("{}/{name}", group.name).as_str().into();
-    network::not_found(&key)
+    wharf_arm::error::resource_not_found(&key)
 }
 
 /// Changes the rules of a security group that is there; returns it with what `change` says of it.
@@ -39,7 +39,7 @@ async fn change(
         .blocking(move |store| {
             let mut answer = false;
             let written = store.change_resource(now, &key, |current| {
-                let current = current.ok_or_else(|| network::not_found(&key))?;
+                let current = current.ok_or_else(|| wharf_arm::error::resource_not_found(&key))?;
                 let mut group = read(current.security_group())?;
                 answer = change(&mut group);
                 group.check()?;

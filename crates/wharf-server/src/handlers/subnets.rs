@@ -8,8 +8,8 @@ use wharf_arm::{
 use wharf_model::{Error, GroupKey, ResourceKey, network::Subnet, network::SubnetKey};
 use wharf_store::Resource;
 
-use super::virtual_networks::{NetworkPath, etag, read};
-use crate::{app::App, auth::Caller};
+use super::virtual_networks::{etag, read};
+use crate::{app::App, auth::Caller, http::ResourcePath};
 
 pub(crate) mod create_or_update;
 pub(crate) mod delete;
@@ -17,7 +17,7 @@ pub(crate) mod delete_service_association_link;
 pub(crate) mod get;
 pub(crate) mod list;
 
-fn key(app: &App, path: &NetworkPath) -> Result<ResourceKey, Error> {
+fn key(app: &App, path: &ResourcePath) -> Result<ResourceKey, Error> {
     path.key(app, VIRTUAL_NETWORK)
 }
 
@@ -27,18 +27,18 @@ fn documents(resource: &Resource) -> Result<Vec<Value>, Error> {
     Ok(network.subnets.iter().map(|one| subnet::render(&resource.key, one, &etag)).collect())
 }
 
-fn document(resource: &Resource, path: &NetworkPath) -> Result<Value, Error> {
+fn document(resource: &Resource, path: &ResourcePath) -> Result<Value, Error> {
     let (network, name) = (read(resource.virtual_network())?, path.part());
     let subnet = network.subnet(&name);
     let subnet = subnet.ok_or_else(|| not_found(&resource.key, path))?;
     Ok(subnet::render(&resource.key, subnet, &etag(resource)))
 }
 
-fn not_found(network: &ResourceKey, path: &NetworkPath) -> Error {
+fn not_found(network: &ResourceKey, path: &ResourcePath) -> Error {
     let mut key = network.clone();
     key.kind = network::SUBNET.into();
     key.name = format!("{}/{}", network.name, path.part()).as_str().into();
-    network::not_found(&key)
+    wharf_arm::error::resource_not_found(&key)
 }
 
 /// A caller who puts a subnet behind a security group must be allowed to use that.

@@ -49,7 +49,7 @@ pub(super) fn routes() -> Routes {
         router = router.route(&path, get(identities::list::handle));
     }
     router = router.route(
-        &format!("{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{{name}}"),
+        &format!("{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{{resource}}"),
         get(identities::get::handle)
             .put(identities::create_or_update::handle)
             .patch(identities::create_or_update::handle)

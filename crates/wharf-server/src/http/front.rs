@@ -58,31 +58,24 @@ impl Front {
 
     pub(super) async fn answer(
         self,
-        mut request: Request,
+        request: Request,
         (peer, address): (Peer, IpAddr),
     ) -> Response {
-        if let Some((account, path)) = self.account(&request) {
+        let mut response = if let Some((account, path)) = self.account(&request) {
             let secure = matches!(peer, Peer::Remote);
             let target = Target { account, path, peer: address, secure };
-            let files = self.files;
-            let mut response =
-                drain::after(request, |request| async move { files.handle(target, request).await })
-                    .await;
-            confine(response.headers_mut());
-            return response;
-        }
-        if let Some(target) = self.registry(&request) {
-            let registries = self.registries;
-            let mut response =
-                drain::after(
-                    request,
-                    |request| async move { registries.handle(target, request).await },
-                )
-                .await;
-            confine(response.headers_mut());
-            return response;
-        }
-        request = rewrite(request);
+            drain::after(request, |request| self.files.handle(target, request)).await
+        } else if let Some(target) = self.registry(&request) {
+            drain::after(request, |request| self.registries.handle(target, request)).await
+        } else {
+            return self.of_the_api(request, peer).await;
+        };
+        confine(response.headers_mut());
+        response
+    }
+
+    async fn of_the_api(self, request: Request, peer: Peer) -> Response {
+        let mut request = rewrite(request);
         request.extensions_mut().insert(peer);
         request.extensions_mut().insert(Routes(self.router.clone()));
         self.router.oneshot(request).await.into_response()

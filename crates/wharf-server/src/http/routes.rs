@@ -160,7 +160,7 @@ fn of_providers() -> Routes {
 
 fn of_registries() -> Routes {
     let registries = "providers/Microsoft.ContainerRegistry/registries";
-    let registry = format!("{HOME}/{registries}/{{registry}}");
+    let registry = format!("{HOME}/{registries}/{{resource}}");
     Routes::new()
         .route(&format!("{SUBSCRIPTION}/{registries}"), get(container_registries::list::handle))
         .route(&format!("{HOME}/{registries}"), get(container_registries::list::handle))
@@ -187,7 +187,7 @@ fn of_registries() -> Routes {
 
 fn of_storage() -> Routes {
     let accounts = "providers/Microsoft.Storage/storageAccounts";
-    let account = format!("{HOME}/{accounts}/{{account}}");
+    let account = format!("{HOME}/{accounts}/{{resource}}");
     let service = format!("{account}/fileServices/default");
     Routes::new()
         .route(&format!("{SUBSCRIPTION}/{accounts}"), get(storage_accounts::list::handle))
@@ -208,7 +208,7 @@ fn of_storage() -> Routes {
         .route(&service, get(storage_accounts::get_file_service::handle))
         .route(&format!("{service}/shares"), get(shares::list::handle))
         .route(
-            &format!("{service}/shares/{{share}}"),
+            &format!("{service}/shares/{{part}}"),
             get(shares::get::handle)
                 .put(shares::create_or_update::handle)
                 .patch(shares::update::handle)

@@ -174,7 +174,10 @@ fn a_registry_is_closed_without_its_admin_user_and_old_passwords_open_it_no_more
     assert!(registry.curl(&fresh, "_catalog").contains("UNAUTHORIZED"));
     assert_eq!(switch(true).1["properties"]["adminUserEnabled"], true);
     assert_eq!(registry.curl(&fresh, "_catalog"), catalog);
+    let files = wharf.dir().join("d/registry/").join(registry.name);
+    std::fs::create_dir_all(&files).unwrap();
     clear(&wharf, &registry.home);
+    assert!(!files.exists(), "what it has on the disk goes with its resource group");
 }
 
 #[test]

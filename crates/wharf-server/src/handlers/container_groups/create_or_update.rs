@@ -41,7 +41,9 @@ pub(crate) async fn handle(
         address.dns_label_hash =
             dns_label::hash(address.dns_label_scope, &app.settings.tenant, &key);
     }
-    check_home(&app, &key).await?;
+    // A missing resource group is told before anything slow is done.
+    let home = &key.resource_group;
+    app.scope(home.subscription.as_str(), Some(home.name.as_str())).await?;
     if let Some(subnet) = &proposal.spec.subnet {
         subnets::check_may_join(&app, &caller, &key, subnet).await?;
     }
@@ -65,15 +67,6 @@ pub(crate) async fn handle(
     app.controller.wait_settled(id, generation, app.settings.hold).await;
     let polling = polling(&app, &base, &operation, headers.get(header::USER_AGENT));
     Ok((status, polling, Json(document)).into_response())
-}
-
-/// A missing resource group is told before anything slow is done.
-async fn check_home(app: &App, key: &GroupKey) -> Result<(), Error> {
-    let wanted = key.resource_group.clone();
-    match app.read(move |store| store.resource_group(&wanted)).await? {
-        Some(_) => Ok(()),
-        None => Err(wharf_arm::error::resource_group_not_found(&key.resource_group)),
-    }
 }
 
 /// A group that asks for more than the whole host is told before anything slow is done; what others

@@ -5,22 +5,24 @@ use axum::{
     extract::{Path, State},
 };
 use serde_json::Value;
-use wharf_arm::container_registry::{self, REGISTRY};
+use wharf_arm::{
+    container_registry::{self, REGISTRY},
+    name_availability,
+};
 
-use super::AtRegistry;
 use crate::{
     app::App,
-    http::{ApiResult, Body, ResourcesVersion},
+    http::{ApiResult, AtResource, Body, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtRegistry,
+    Path(path): AtResource,
     _: ResourcesVersion,
     Body(body): Body,
 ) -> ApiResult<Json<Value>> {
     app.subscription(&path.subscription)?;
-    let name = container_registry::asked_name(&body)?;
+    let name = name_availability::asked(&body)?;
     let wanted = name.clone();
     let found = app.read(move |store| store.unique_resource(REGISTRY, &wanted)).await?;
     Ok(Json(container_registry::availability(&name, found.is_some())))

@@ -14,21 +14,20 @@ use wharf_arm::container_registry::{
 use wharf_model::Error;
 use wharf_store::ResourceContent;
 
-use super::AtRegistry;
 use crate::{
-    app::{App, accept_failed},
-    http::{ApiResult, Body, ResourcesVersion},
+    app::{App, accept_failed, sealed},
+    http::{ApiResult, AtResource, Body, ResourcesVersion},
     ids,
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
     method: Method,
-    Path(path): AtRegistry,
+    Path(path): AtResource,
     _: ResourcesVersion,
     Body(body): Body,
 ) -> ApiResult<(StatusCode, Json<Value>)> {
-    let key = path.key(&app)?;
+    let key = path.key(&app, REGISTRY)?;
     let is_patch = method == Method::PATCH;
     let parsed = if is_patch {
         container_registry::parse_patch(&body)?
@@ -37,14 +36,14 @@ pub(crate) async fn handle(
     };
     container_registry::check_name(key.name.as_str())?;
     let now = app.clock.now();
-    let _held = app.registries.hold().await;
+    let _held = app.hold().await;
     forget_namesake(&app, key.name.as_str()).await?;
     let (resource, is_new) = app
         .blocking(move |store| {
             let taken = container_registry::already_taken(key.name.as_str());
             store.change_unique_resource(now, &key, taken, |current| {
                 if is_patch && current.is_none() {
-                    return Err(wharf_arm::network::not_found(&key));
+                    return Err(wharf_arm::error::resource_not_found(&key));
                 }
                 let before = current.map(|current| super::stored(&current.content));
                 let secret = current.and_then(|current| current.content.secret.clone());
@@ -72,7 +71,7 @@ async fn forget_namesake(app: &App, name: &str) -> Result<(), Error> {
 
 fn new_passwords() -> Result<Vec<u8>, Error> {
     let passwords = Passwords([new_password()?, new_password()?]);
-    serde_json::to_vec(&passwords).map_err(|error| Error::internal(error.to_string()))
+    sealed(&passwords)
 }
 
 pub(super) fn new_password() -> Result<String, Error> {

@@ -4,23 +4,23 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
 };
+use wharf_arm::container_registry::REGISTRY;
 
-use super::AtRegistry;
 use crate::{
     app::App,
-    http::{ApiResult, ResourcesVersion},
+    http::{ApiResult, AtResource, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtRegistry,
+    Path(path): AtResource,
     _: ResourcesVersion,
 ) -> ApiResult<StatusCode> {
-    let key = path.key(&app)?;
+    let key = path.key(&app, REGISTRY)?;
     if app.resource(&key).await?.is_none() {
         return Ok(StatusCode::NO_CONTENT);
     }
     app.read(move |store| store.delete_resource(&key)).await?;
-    app.registries.sweep().await?;
+    app.sweep().await?;
     Ok(StatusCode::OK)
 }

@@ -5,18 +5,18 @@ use axum::{
     extract::{Path, State},
 };
 use serde_json::Value;
+use wharf_arm::container_registry::REGISTRY;
 
-use super::AtRegistry;
 use crate::{
     app::App,
-    http::{ApiResult, ResourcesVersion},
+    http::{ApiResult, AtResource, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtRegistry,
+    Path(path): AtResource,
     _: ResourcesVersion,
 ) -> ApiResult<Json<Value>> {
-    let registry = path.find(&app).await?;
+    let registry = path.find(&app, REGISTRY).await?;
     Ok(Json(super::document(&app, &registry)))
 }

@@ -6,23 +6,18 @@ use axum::{
 };
 use serde_json::Value;
 use wharf_arm::container_registry::REGISTRY;
-use wharf_model::Name;
-use wharf_store::ResourceFilter;
 
-use super::AtRegistry;
 use crate::{
     app::App,
-    http::{ApiResult, ResourcesVersion},
+    http::{ApiResult, AtResource, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtRegistry,
+    Path(path): AtResource,
     _: ResourcesVersion,
 ) -> ApiResult<Json<Value>> {
-    let scope = path.scope(&app).await?;
-    let filter = ResourceFilter { scope, kind: Some(Name::from(REGISTRY)) };
-    let found = app.read(move |store| store.list_resources(&filter)).await?;
+    let found = path.list(&app, REGISTRY).await?;
     let documents: Vec<Value> = found.iter().map(|one| super::document(&app, one)).collect();
     Ok(Json(wharf_arm::list::page(&documents, None)))
 }

@@ -5,24 +5,26 @@ use axum::{
     extract::{Path, State},
 };
 use serde_json::Value;
-use wharf_arm::container_registry::{credentials, has_admin};
+use wharf_arm::container_registry::REGISTRY;
+use wharf_arm::container_registry::{
+    credentials::{self, Passwords},
+    has_admin,
+};
 
-use super::AtRegistry;
 use crate::{
-    app::App,
-    http::{ApiResult, ResourcesVersion},
-    registries::passwords,
+    app::{App, secret},
+    http::{ApiResult, AtResource, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtRegistry,
+    Path(path): AtResource,
     _: ResourcesVersion,
 ) -> ApiResult<Json<Value>> {
-    let registry = path.find(&app).await?;
+    let registry = path.find(&app, REGISTRY).await?;
     let name = registry.key.name.as_str();
     if !has_admin(&super::stored(&registry.content).2) {
         return Err(credentials::not_enabled(name).into());
     }
-    Ok(Json(passwords(&registry)?.render(name)))
+    Ok(Json(secret::<Passwords>(&registry)?.render(name)))
 }

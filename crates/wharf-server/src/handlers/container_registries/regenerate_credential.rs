@@ -5,46 +5,42 @@ use axum::{
     extract::{Path, State},
 };
 use serde_json::Value;
+use wharf_arm::container_registry::REGISTRY;
 use wharf_arm::container_registry::{
-    credentials::{not_enabled, parse_regenerate},
+    credentials::{Passwords, not_enabled, parse_regenerate},
     has_admin,
 };
-use wharf_model::Error;
+use wharf_store::ResourceContent;
 
-use super::{AtRegistry, create_or_update::new_password};
+use super::create_or_update::new_password;
 use crate::{
-    app::{App, accept_failed},
-    http::{ApiResult, Body, ResourcesVersion},
-    registries::passwords,
+    app::{App, accept_failed, sealed, secret},
+    http::{ApiResult, AtResource, Body, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtRegistry,
+    Path(path): AtResource,
     _: ResourcesVersion,
     Body(body): Body,
 ) -> ApiResult<Json<Value>> {
-    let key = path.key(&app)?;
+    let key = path.key(&app, REGISTRY)?;
     let place = parse_regenerate(&body)?;
     let now = app.clock.now();
     let fresh = new_password()?;
     let (resource, _) = app
         .blocking(move |store| {
             store.change_resource(now, &key, |current| {
-                let current = current.ok_or_else(|| wharf_arm::network::not_found(&key))?;
+                let current = current.ok_or_else(|| wharf_arm::error::resource_not_found(&key))?;
                 if !has_admin(&super::stored(&current.content).2) {
                     return Err(not_enabled(key.name.as_str()));
                 }
-                let mut all = passwords(current)?;
+                let mut all: Passwords = secret(current)?;
                 all.0[place] = fresh;
-                let secret = serde_json::to_vec(&all);
-                let secret = secret.map_err(|error| Error::internal(error.to_string()))?;
-                let mut content = current.content.clone();
-                content.secret = Some(secret);
-                Ok(Some(content))
+                Ok(Some(ResourceContent { secret: Some(sealed(&all)?), ..current.content.clone() }))
             })
         })
         .await?
         .map_err(accept_failed)?;
-    Ok(Json(passwords(&resource)?.render(resource.key.name.as_str())))
+    Ok(Json(secret::<Passwords>(&resource)?.render(resource.key.name.as_str())))
 }

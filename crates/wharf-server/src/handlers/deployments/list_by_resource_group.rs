@@ -6,8 +6,6 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use wharf_arm::template::DEPLOYMENT;
-use wharf_model::Name;
-use wharf_store::{Filter, ResourceFilter};
 
 use crate::{
     app::App,
@@ -19,14 +17,7 @@ pub(crate) async fn handle(
     Path((subscription, resource_group)): Path<(String, String)>,
     _: ResourcesVersion,
 ) -> ApiResult<Response> {
-    let key = app.resource_group(&subscription, &resource_group)?;
-    let wanted = key.clone();
-    if app.read(move |store| store.resource_group(&wanted)).await?.is_none() {
-        return Err(wharf_arm::error::resource_group_not_found(&key).into());
-    }
-    let filter =
-        ResourceFilter { scope: Filter::ResourceGroup(key), kind: Some(Name::from(DEPLOYMENT)) };
-    let mut found = app.read(move |store| store.list_resources(&filter)).await?;
+    let mut found = app.list((&subscription, Some(&resource_group)), DEPLOYMENT).await?;
     found.sort_by_key(|resource| std::cmp::Reverse(resource.changed_at));
     let documents: Result<Vec<_>, _> =
         found.iter().map(|resource| super::document(&app, resource)).collect();

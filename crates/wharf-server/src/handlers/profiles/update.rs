@@ -26,7 +26,7 @@ pub(crate) async fn handle(
     let (stored, _) = app
         .blocking(move |store| {
             store.change_resource(now, &key, |current| {
-                let current = current.ok_or_else(|| wharf_arm::profile::not_found(&key))?;
+                let current = current.ok_or_else(|| wharf_arm::error::resource_not_found(&key))?;
                 Ok(tags.map(|tags| ResourceContent { tags, ..current.content.clone() }))
             })
         })

@@ -40,7 +40,7 @@ pub(crate) async fn handle(
     let waits = groups.iter().map(|id| app.controller.wait_gone(id, HOLD));
     let all_gone = futures::future::join_all(waits).await.into_iter().all(|gone| gone);
     if all_gone {
-        app.files.sweep().await?;
+        app.sweep().await?;
         return Ok(StatusCode::OK.into_response());
     }
     let mut answer = retry_hint(headers.get(header::USER_AGENT));

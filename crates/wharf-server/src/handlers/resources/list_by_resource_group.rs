@@ -5,7 +5,6 @@ use axum::{
     http::Uri,
     response::Response,
 };
-use wharf_store::Filter;
 
 use super::{Params, page};
 use crate::{
@@ -21,10 +20,6 @@ pub(crate) async fn handle(
     base: Base,
     uri: Uri,
 ) -> ApiResult<Response> {
-    let key = app.resource_group(&subscription, &resource_group)?;
-    let wanted = key.clone();
-    if app.read(move |store| store.resource_group(&wanted)).await?.is_none() {
-        return Err(wharf_arm::error::resource_group_not_found(&key).into());
-    }
-    Ok(page(&app, Filter::ResourceGroup(key), &params, (&base, &uri)).await?)
+    let scope = app.scope(&subscription, Some(&resource_group)).await?;
+    Ok(page(&app, scope, &params, (&base, &uri)).await?)
 }

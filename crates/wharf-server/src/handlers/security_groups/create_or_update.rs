@@ -12,13 +12,13 @@ use wharf_arm::network::security_group;
 
 use crate::{
     app::{App, accept_failed},
-    handlers::virtual_networks::{AtNetwork, content, read, wake_groups},
-    http::{ApiResult, Body, ResourcesVersion},
+    handlers::virtual_networks::{content, read, wake_groups},
+    http::{ApiResult, AtResource, Body, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtNetwork,
+    Path(path): AtResource,
     _: ResourcesVersion,
     Body(body): Body,
 ) -> ApiResult<Response> {

@@ -8,13 +8,12 @@ use wharf_arm::network::security_group_in_use;
 
 use crate::{
     app::{App, accept_failed},
-    handlers::virtual_networks::AtNetwork,
-    http::{ApiResult, ResourcesVersion},
+    http::{ApiResult, AtResource, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtNetwork,
+    Path(path): AtResource,
     _: ResourcesVersion,
 ) -> ApiResult<StatusCode> {
     let key = super::key(&app, &path)?;

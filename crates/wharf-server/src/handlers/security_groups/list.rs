@@ -9,13 +9,12 @@ use wharf_arm::network::SECURITY_GROUP;
 
 use crate::{
     app::App,
-    handlers::virtual_networks::AtNetwork,
-    http::{ApiResult, ResourcesVersion},
+    http::{ApiResult, AtResource, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtNetwork,
+    Path(path): AtResource,
     _: ResourcesVersion,
 ) -> ApiResult<Json<Value>> {
     let mut documents = Vec::new();

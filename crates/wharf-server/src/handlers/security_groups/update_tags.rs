@@ -8,13 +8,12 @@ use serde_json::Value;
 
 use crate::{
     app::{App, accept_failed},
-    handlers::virtual_networks::AtNetwork,
-    http::{ApiResult, Body, ResourcesVersion},
+    http::{ApiResult, AtResource, Body, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtNetwork,
+    Path(path): AtResource,
     _: ResourcesVersion,
     Body(body): Body,
 ) -> ApiResult<Json<Value>> {
@@ -24,7 +23,7 @@ pub(crate) async fn handle(
     let stored = app
         .blocking(move |store| {
             store.change_resource(now, &key, |current| {
-                let current = current.ok_or_else(|| wharf_arm::network::not_found(&key))?;
+                let current = current.ok_or_else(|| wharf_arm::error::resource_not_found(&key))?;
                 let mut content = current.content.clone();
                 content.tags = tags.unwrap_or(content.tags);
                 Ok(Some(content))

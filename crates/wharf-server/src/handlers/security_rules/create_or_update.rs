@@ -10,13 +10,13 @@ use wharf_arm::network::security_rule;
 
 use crate::{
     app::App,
-    handlers::{security_groups, virtual_networks::AtNetwork},
-    http::{ApiResult, Body, ResourcesVersion},
+    handlers::security_groups,
+    http::{ApiResult, AtResource, Body, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtNetwork,
+    Path(path): AtResource,
     _: ResourcesVersion,
     Body(body): Body,
 ) -> ApiResult<Response> {

@@ -10,29 +10,26 @@ use wharf_model::Name;
 
 use crate::{
     app::App,
-    handlers::{
-        security_groups,
-        virtual_networks::{AtNetwork, etag, find},
-    },
-    http::{ApiResult, ResourcesVersion},
+    handlers::{security_groups, virtual_networks::etag},
+    http::{ApiResult, AtResource, ResourcesVersion},
 };
 
 pub(crate) async fn list(
     State(app): State<App>,
-    Path(path): AtNetwork,
+    Path(path): AtResource,
     _: ResourcesVersion,
 ) -> ApiResult<Json<Value>> {
-    let found = find(&app, &security_groups::key(&app, &path)?).await?;
+    let found = app.found(&security_groups::key(&app, &path)?).await?;
     let rules = security_rule::defaults(&found.key, &etag(&found));
     Ok(Json(wharf_arm::list::page(&rules, None)))
 }
 
 pub(crate) async fn get(
     State(app): State<App>,
-    Path(path): AtNetwork,
+    Path(path): AtResource,
     _: ResourcesVersion,
 ) -> ApiResult<Json<Value>> {
-    let found = find(&app, &security_groups::key(&app, &path)?).await?;
+    let found = app.found(&security_groups::key(&app, &path)?).await?;
     let name = path.part();
     let rules = security_rule::defaults(&found.key, &etag(&found));
     let is_it = |rule: &Value| rule["name"].as_str().map(Name::from).as_ref() == Some(&name);

@@ -7,13 +7,13 @@ use axum::{
 
 use crate::{
     app::App,
-    handlers::{security_groups, virtual_networks::AtNetwork},
-    http::{ApiResult, ResourcesVersion},
+    handlers::security_groups,
+    http::{ApiResult, AtResource, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtNetwork,
+    Path(path): AtResource,
     _: ResourcesVersion,
 ) -> ApiResult<StatusCode> {
     let (key, name) = (security_groups::key(&app, &path)?, path.part());

@@ -8,18 +8,15 @@ use serde_json::Value;
 
 use crate::{
     app::App,
-    handlers::{
-        security_groups,
-        virtual_networks::{AtNetwork, find},
-    },
-    http::{ApiResult, ResourcesVersion},
+    handlers::security_groups,
+    http::{ApiResult, AtResource, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtNetwork,
+    Path(path): AtResource,
     _: ResourcesVersion,
 ) -> ApiResult<Json<Value>> {
-    let found = find(&app, &security_groups::key(&app, &path)?).await?;
+    let found = app.found(&security_groups::key(&app, &path)?).await?;
     Ok(Json(super::document(&found, &path.part())?))
 }

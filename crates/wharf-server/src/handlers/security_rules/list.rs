@@ -11,17 +11,17 @@ use crate::{
     app::App,
     handlers::{
         security_groups,
-        virtual_networks::{AtNetwork, etag, find, read},
+        virtual_networks::{etag, read},
     },
-    http::{ApiResult, ResourcesVersion},
+    http::{ApiResult, AtResource, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtNetwork,
+    Path(path): AtResource,
     _: ResourcesVersion,
 ) -> ApiResult<Json<Value>> {
-    let found = find(&app, &security_groups::key(&app, &path)?).await?;
+    let found = app.found(&security_groups::key(&app, &path)?).await?;
     let (group, etag) = (read(found.security_group())?, etag(&found));
     let render = |rule| security_rule::render(&found.key, rule, &etag);
     let documents: Vec<Value> = group.rules.iter().map(render).collect();

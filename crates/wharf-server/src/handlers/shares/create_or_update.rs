@@ -6,27 +6,27 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse as _, Response},
 };
+use wharf_arm::storage::STORAGE_ACCOUNT;
 use wharf_arm::storage::share;
 use wharf_files::{Change, Created, Settings};
 
 use crate::{
     app::App,
-    handlers::storage_accounts::AtAccount,
-    http::{ApiResult, Body, ResourcesVersion},
+    http::{ApiResult, AtResource, Body, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtAccount,
+    Path(path): AtResource,
     _: ResourcesVersion,
     Body(body): Body,
 ) -> ApiResult<Response> {
     // An account that is being deleted gets no more shares.
-    let _held = app.files.hold().await;
-    let account = path.find(&app).await?;
+    let _held = app.hold().await;
+    let account = path.find(&app, STORAGE_ACCOUNT).await?;
     let parsed = share::parse(&body)?;
     let tier = super::tier(&parsed)?;
-    let name = path.share.unwrap_or_default();
+    let name = path.part().as_str().to_owned();
     let owner = account.key.name.as_str().to_owned();
     let (found, is_new) = app
         .files

@@ -4,21 +4,21 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
 };
+use wharf_arm::storage::STORAGE_ACCOUNT;
 use wharf_files::Code;
 
 use crate::{
     app::App,
-    handlers::storage_accounts::AtAccount,
-    http::{ApiResult, ResourcesVersion},
+    http::{ApiResult, AtResource, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtAccount,
+    Path(path): AtResource,
     _: ResourcesVersion,
 ) -> ApiResult<StatusCode> {
-    let account = path.find(&app).await?;
-    let name = path.share.unwrap_or_default();
+    let account = path.find(&app, STORAGE_ACCOUNT).await?;
+    let name = path.part().as_str().to_owned();
     super::check_unused(&app, &account, Some(&name)).await?;
     let owner = account.key.name.as_str().to_owned();
     let was_there = app

@@ -6,11 +6,11 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::Value;
+use wharf_arm::storage::STORAGE_ACCOUNT;
 
 use crate::{
     app::App,
-    handlers::storage_accounts::AtAccount,
-    http::{ApiResult, ResourcesVersion},
+    http::{ApiResult, AtResource, ResourcesVersion},
 };
 
 #[derive(Debug, Deserialize)]
@@ -21,12 +21,12 @@ pub(crate) struct Params {
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtAccount,
+    Path(path): AtResource,
     _: ResourcesVersion,
     Query(params): Query<Params>,
 ) -> ApiResult<Json<Value>> {
-    let account = path.find(&app).await?;
-    let (owner, name) = (account.key.name.as_str().to_owned(), path.share.unwrap_or_default());
+    let account = path.find(&app, STORAGE_ACCOUNT).await?;
+    let (owner, name) = (account.key.name.as_str().to_owned(), path.part().as_str().to_owned());
     let has_stats = params.expand.eq_ignore_ascii_case("stats");
     let (found, used) = app
         .files

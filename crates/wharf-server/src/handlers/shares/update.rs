@@ -5,27 +5,27 @@ use axum::{
     extract::{Path, State},
 };
 use serde_json::Value;
+use wharf_arm::storage::STORAGE_ACCOUNT;
 use wharf_arm::storage::share;
 use wharf_files::Change;
 
 use crate::{
     app::App,
-    handlers::storage_accounts::AtAccount,
-    http::{ApiResult, Body, ResourcesVersion},
+    http::{ApiResult, AtResource, Body, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtAccount,
+    Path(path): AtResource,
     _: ResourcesVersion,
     Body(body): Body,
 ) -> ApiResult<Json<Value>> {
-    let account = path.find(&app).await?;
+    let account = path.find(&app, STORAGE_ACCOUNT).await?;
     let parsed = share::parse(&body)?;
     let access_tier = super::tier(&parsed)?;
     let (quota, metadata) = (parsed.quota, parsed.metadata);
     let change = Change { quota, metadata, access_tier, policies: None };
-    let (owner, name) = (account.key.name.as_str().to_owned(), path.share.unwrap_or_default());
+    let (owner, name) = (account.key.name.as_str().to_owned(), path.part().as_str().to_owned());
     let found = app.files.blocking(move |shares| shares.update(&owner, &name, change)).await?;
     Ok(Json(super::document(&account, &found, None)))
 }

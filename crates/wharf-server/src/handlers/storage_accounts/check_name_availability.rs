@@ -5,23 +5,25 @@ use axum::{
     extract::{Path, State},
 };
 use serde_json::Value;
-use wharf_arm::storage;
+use wharf_arm::{
+    name_availability,
+    storage::{self, STORAGE_ACCOUNT},
+};
 
-use super::AtAccount;
 use crate::{
     app::App,
-    http::{ApiResult, Body, ResourcesVersion},
+    http::{ApiResult, AtResource, Body, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtAccount,
+    Path(path): AtResource,
     _: ResourcesVersion,
     Body(body): Body,
 ) -> ApiResult<Json<Value>> {
     app.subscription(&path.subscription)?;
-    let name = storage::asked_name(&body)?;
+    let name = name_availability::asked(&body)?;
     let wanted = name.clone();
-    let found = app.read(move |store| store.storage_account(&wanted)).await?;
+    let found = app.read(move |store| store.unique_resource(STORAGE_ACCOUNT, &wanted)).await?;
     Ok(Json(storage::availability(&name, found.is_some())))
 }

@@ -7,6 +7,7 @@ use axum::{
     http::Method,
 };
 use serde_json::Value;
+use wharf_arm::storage::STORAGE_ACCOUNT;
 use wharf_arm::storage::{
     self, account,
     keys::{KEY_LENGTH, Key, Keys},
@@ -14,34 +15,33 @@ use wharf_arm::storage::{
 use wharf_model::Error;
 use wharf_store::ResourceContent;
 
-use super::AtAccount;
 use crate::{
-    app::{App, accept_failed},
-    http::{ApiResult, Base, Body, ResourcesVersion},
+    app::{App, accept_failed, sealed},
+    http::{ApiResult, AtResource, Base, Body, ResourcesVersion},
     ids,
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
     method: Method,
-    Path(path): AtAccount,
+    Path(path): AtResource,
     _: ResourcesVersion,
     base: Base,
     Body(body): Body,
 ) -> ApiResult<Json<Value>> {
-    let key = path.key(&app)?;
+    let key = path.key(&app, STORAGE_ACCOUNT)?;
     let is_patch = method == Method::PATCH;
     let parsed = if is_patch { account::parse_patch(&body) } else { account::parse(&body) }?;
     storage::check_name(key.name.as_str())?;
     let now = app.clock.now();
-    let _held = app.files.hold().await;
+    let _held = app.hold().await;
     forget_namesake(&app, key.name.as_str()).await?;
     let (resource, _) = app
         .blocking(move |store| {
             let taken = storage::already_taken(key.name.as_str());
             store.change_unique_resource(now, &key, taken, |current| {
                 if is_patch && current.is_none() {
-                    return Err(wharf_arm::network::not_found(&key));
+                    return Err(wharf_arm::error::resource_not_found(&key));
                 }
                 let before = current.map(|current| super::stored(&current.content));
                 let secret = current.and_then(|current| current.content.secret.clone());
@@ -59,7 +59,7 @@ pub(crate) async fn handle(
 /// An account that was deleted leaves nothing to a new one of its name.
 async fn forget_namesake(app: &App, name: &str) -> Result<(), Error> {
     let wanted = name.to_owned();
-    if app.read(move |store| store.storage_account(&wanted)).await?.is_some() {
+    if app.read(move |store| store.unique_resource(STORAGE_ACCOUNT, &wanted)).await?.is_some() {
         return Ok(());
     }
     let name = name.to_owned();
@@ -68,7 +68,7 @@ async fn forget_namesake(app: &App, name: &str) -> Result<(), Error> {
 
 fn new_keys(now: jiff::Timestamp) -> Result<Vec<u8>, Error> {
     let keys = Keys([new_key(now)?, new_key(now)?]);
-    serde_json::to_vec(&keys).map_err(|error| Error::internal(error.to_string()))
+    sealed(&keys)
 }
 
 pub(super) fn new_key(now: jiff::Timestamp) -> Result<Key, Error> {

@@ -5,18 +5,18 @@ use axum::{
     extract::{Path, State},
 };
 use serde_json::Value;
+use wharf_arm::storage::STORAGE_ACCOUNT;
 
-use super::AtAccount;
 use crate::{
     app::App,
-    http::{ApiResult, Base, ResourcesVersion},
+    http::{ApiResult, AtResource, Base, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtAccount,
+    Path(path): AtResource,
     _: ResourcesVersion,
     base: Base,
 ) -> ApiResult<Json<Value>> {
-    Ok(Json(super::document(&path.find(&app).await?, &base)))
+    Ok(Json(super::document(&path.find(&app, STORAGE_ACCOUNT).await?, &base)))
 }

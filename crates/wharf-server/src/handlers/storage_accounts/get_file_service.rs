@@ -5,18 +5,18 @@ use axum::{
     extract::{Path, State},
 };
 use serde_json::Value;
+use wharf_arm::storage::STORAGE_ACCOUNT;
 
-use super::AtAccount;
 use crate::{
     app::App,
-    http::{ApiResult, ResourcesVersion},
+    http::{ApiResult, AtResource, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtAccount,
+    Path(path): AtResource,
     _: ResourcesVersion,
 ) -> ApiResult<Json<Value>> {
-    let account = path.find(&app).await?;
+    let account = path.find(&app, STORAGE_ACCOUNT).await?;
     Ok(Json(wharf_arm::storage::file_service(&account.key)))
 }

@@ -5,18 +5,17 @@ use axum::{
     extract::{Path, State},
 };
 use serde_json::Value;
+use wharf_arm::storage::{STORAGE_ACCOUNT, keys::Keys};
 
-use super::AtAccount;
 use crate::{
-    app::App,
-    file_shares::keys,
-    http::{ApiResult, ResourcesVersion},
+    app::{App, secret},
+    http::{ApiResult, AtResource, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtAccount,
+    Path(path): AtResource,
     _: ResourcesVersion,
 ) -> ApiResult<Json<Value>> {
-    Ok(Json(keys(&path.find(&app).await?)?.render()))
+    Ok(Json(secret::<Keys>(&path.find(&app, STORAGE_ACCOUNT).await?)?.render()))
 }

@@ -11,13 +11,13 @@ use wharf_arm::network;
 use crate::{
     app::{App, accept_failed},
     auth::Caller,
-    handlers::virtual_networks::{AtNetwork, check, content, read, wake_groups},
-    http::{ApiResult, Body, ResourcesVersion},
+    handlers::virtual_networks::{check, content, read, wake_groups},
+    http::{ApiResult, AtResource, Body, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtNetwork,
+    Path(path): AtResource,
     _: ResourcesVersion,
     axum::Extension(caller): axum::Extension<Caller>,
     Body(body): Body,
@@ -30,7 +30,7 @@ pub(crate) async fn handle(
         .blocking(move |store| {
             let mut is_new = false;
             let written = store.change_virtual_network(now, &key, |current, around| {
-                let current = current.ok_or_else(|| network::not_found(&key))?;
+                let current = current.ok_or_else(|| wharf_arm::error::resource_not_found(&key))?;
                 let before = read(current.virtual_network())?;
                 let mut after = before.clone();
                 is_new = after.put_subnet(subnet);

@@ -7,13 +7,13 @@ use axum::{
 
 use crate::{
     app::{App, accept_failed},
-    handlers::virtual_networks::{AtNetwork, content, read},
-    http::{ApiResult, ResourcesVersion},
+    handlers::virtual_networks::{content, read},
+    http::{ApiResult, AtResource, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtNetwork,
+    Path(path): AtResource,
     _: ResourcesVersion,
 ) -> ApiResult<StatusCode> {
     let (key, name) = (super::key(&app, &path)?, path.part());
@@ -25,7 +25,7 @@ pub(crate) async fn handle(
         .blocking(move |store| {
             let mut was_there = false;
             let written = store.change_virtual_network(now, &key, |current, around| {
-                let current = current.ok_or_else(|| wharf_arm::network::not_found(&key))?;
+                let current = current.ok_or_else(|| wharf_arm::error::resource_not_found(&key))?;
                 let before = read(current.virtual_network())?;
                 let mut after = before.clone();
                 after.subnets.retain(|subnet| subnet.name != name);

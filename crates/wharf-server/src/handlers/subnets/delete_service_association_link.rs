@@ -22,10 +22,6 @@ pub(crate) async fn handle(
     Path(path): Path<LinkPath>,
     Version(_): Version,
 ) -> ApiResult<StatusCode> {
-    let key = app.resource_group(&path.subscription, &path.resource_group)?;
-    let wanted = key.clone();
-    if app.read(move |store| store.resource_group(&wanted)).await?.is_none() {
-        return Err(wharf_arm::error::resource_group_not_found(&key).into());
-    }
+    app.scope(&path.subscription, Some(&path.resource_group)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

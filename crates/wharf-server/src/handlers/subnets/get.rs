@@ -8,13 +8,12 @@ use serde_json::Value;
 
 use crate::{
     app::App,
-    handlers::virtual_networks::AtNetwork,
-    http::{ApiResult, ResourcesVersion},
+    http::{ApiResult, AtResource, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtNetwork,
+    Path(path): AtResource,
     _: ResourcesVersion,
 ) -> ApiResult<Json<Value>> {
     let key = super::key(&app, &path)?;

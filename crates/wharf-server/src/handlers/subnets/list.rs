@@ -8,15 +8,14 @@ use serde_json::Value;
 
 use crate::{
     app::App,
-    handlers::virtual_networks::{AtNetwork, find},
-    http::{ApiResult, ResourcesVersion},
+    http::{ApiResult, AtResource, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtNetwork,
+    Path(path): AtResource,
     _: ResourcesVersion,
 ) -> ApiResult<Json<Value>> {
-    let network = find(&app, &super::key(&app, &path)?).await?;
+    let network = app.found(&super::key(&app, &path)?).await?;
     Ok(Json(wharf_arm::list::page(&super::documents(&network)?, None)))
 }

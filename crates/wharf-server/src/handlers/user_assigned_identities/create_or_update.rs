@@ -7,24 +7,24 @@ use axum::{
     http::{Method, StatusCode},
     response::{IntoResponse as _, Response},
 };
+use wharf_arm::managed_identity::USER_ASSIGNED;
 use wharf_model::Error;
 use wharf_store::ResourceContent;
 
-use super::AtIdentity;
 use crate::{
     app::{App, accept_failed},
     handlers::container_groups::identity::managed,
-    http::{ApiResult, Body, ResourcesVersion},
+    http::{ApiResult, AtResource, Body, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
     method: Method,
-    Path(path): AtIdentity,
+    Path(path): AtResource,
     _: ResourcesVersion,
     Body(body): Body,
 ) -> ApiResult<Response> {
-    let key = super::key(&app, path)?;
+    let key = path.key(&app, USER_ASSIGNED)?;
     wharf_arm::managed_identity::check_name(key.name.as_str())?;
     let parsed = wharf_arm::resource_group::parse(&body)?;
     let (wanted, now) = (key.clone(), app.clock.now());
@@ -32,7 +32,7 @@ pub(crate) async fn handle(
     let decide = move |current: Option<&wharf_store::Resource>| {
         let location = match (current, parsed.location) {
             (Some(current), _) => current.content.location.clone(),
-            (None, _) if is_patch => return Err(super::not_found(&wanted)),
+            (None, _) if is_patch => return Err(wharf_arm::error::resource_not_found(&wanted)),
             (None, Some(location)) => location,
             (None, None) => {
                 let message = "The location property is required for this definition.";

@@ -5,19 +5,19 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
 };
+use wharf_arm::managed_identity::USER_ASSIGNED;
 
-use super::AtIdentity;
 use crate::{
     app::App,
-    http::{ApiResult, ResourcesVersion},
+    http::{ApiResult, AtResource, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtIdentity,
+    Path(path): AtResource,
     _: ResourcesVersion,
 ) -> ApiResult<StatusCode> {
-    let key = super::key(&app, path)?;
+    let key = path.key(&app, USER_ASSIGNED)?;
     let deleted = app.read(move |store| store.delete_resource(&key)).await?;
     Ok(if deleted.is_some() { StatusCode::OK } else { StatusCode::NO_CONTENT })
 }

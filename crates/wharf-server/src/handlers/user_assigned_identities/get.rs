@@ -5,23 +5,20 @@ use axum::{
     extract::{Path, State},
 };
 use serde_json::Value;
+use wharf_arm::managed_identity::USER_ASSIGNED;
 
-use super::AtIdentity;
 use crate::{
     app::App,
     handlers::container_groups::identity::managed,
-    http::{ApiResult, ResourcesVersion},
+    http::{ApiResult, AtResource, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtIdentity,
+    Path(path): AtResource,
     _: ResourcesVersion,
 ) -> ApiResult<Json<Value>> {
-    let key = super::key(&app, path)?;
-    let wanted = key.clone();
-    let resource = app.read(move |store| store.resource(&wanted)).await?;
-    let resource = resource.ok_or_else(|| super::not_found(&key))?;
+    let resource = path.find(&app, USER_ASSIGNED).await?;
     let principal = managed(&app, &super::id(&resource.key), resource.key.name.as_str()).await?;
     Ok(Json(super::document(&app, &resource, &principal)))
 }

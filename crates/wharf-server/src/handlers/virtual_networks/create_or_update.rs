@@ -10,17 +10,16 @@ use axum::{
 use uuid::Uuid;
 use wharf_arm::network::virtual_network;
 
-use super::AtNetwork;
 use crate::{
     app::{App, accept_failed},
     auth::Caller,
     handlers::subnets::check_may_guard,
-    http::{ApiResult, Body, ResourcesVersion},
+    http::{ApiResult, AtResource, Body, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtNetwork,
+    Path(path): AtResource,
     _: ResourcesVersion,
     axum::Extension(caller): axum::Extension<Caller>,
     Body(body): Body,

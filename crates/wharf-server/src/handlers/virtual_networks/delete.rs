@@ -5,15 +5,14 @@ use axum::{
     http::StatusCode,
 };
 
-use super::AtNetwork;
 use crate::{
     app::{App, accept_failed},
-    http::{ApiResult, ResourcesVersion},
+    http::{ApiResult, AtResource, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtNetwork,
+    Path(path): AtResource,
     _: ResourcesVersion,
 ) -> ApiResult<StatusCode> {
     let key = super::key(&app, &path)?;

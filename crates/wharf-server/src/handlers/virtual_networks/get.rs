@@ -6,17 +6,16 @@ use axum::{
 };
 use serde_json::Value;
 
-use super::AtNetwork;
 use crate::{
     app::App,
-    http::{ApiResult, ResourcesVersion},
+    http::{ApiResult, AtResource, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtNetwork,
+    Path(path): AtResource,
     _: ResourcesVersion,
 ) -> ApiResult<Json<Value>> {
-    let found = super::find(&app, &super::key(&app, &path)?).await?;
+    let found = app.found(&super::key(&app, &path)?).await?;
     Ok(Json(super::document(&found)?))
 }

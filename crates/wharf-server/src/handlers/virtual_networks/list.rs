@@ -7,15 +7,14 @@ use axum::{
 use serde_json::Value;
 use wharf_arm::network::VIRTUAL_NETWORK;
 
-use super::AtNetwork;
 use crate::{
     app::App,
-    http::{ApiResult, ResourcesVersion},
+    http::{ApiResult, AtResource, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtNetwork,
+    Path(path): AtResource,
     _: ResourcesVersion,
 ) -> ApiResult<Json<Value>> {
     let found = path.list(&app, VIRTUAL_NETWORK).await?;

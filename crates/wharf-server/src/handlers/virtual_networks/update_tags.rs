@@ -6,15 +6,14 @@ use axum::{
 };
 use serde_json::Value;
 
-use super::AtNetwork;
 use crate::{
     app::{App, accept_failed},
-    http::{ApiResult, Body, ResourcesVersion},
+    http::{ApiResult, AtResource, Body, ResourcesVersion},
 };
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Path(path): AtNetwork,
+    Path(path): AtResource,
     _: ResourcesVersion,
     Body(body): Body,
 ) -> ApiResult<Json<Value>> {
@@ -24,7 +23,7 @@ pub(crate) async fn handle(
     let stored = app
         .blocking(move |store| {
             store.change_resource(now, &key, |current| {
-                let current = current.ok_or_else(|| wharf_arm::network::not_found(&key))?;
+                let current = current.ok_or_else(|| wharf_arm::error::resource_not_found(&key))?;
                 let mut content = current.content.clone();
                 content.tags = tags.unwrap_or(content.tags);
                 Ok(Some(content))
