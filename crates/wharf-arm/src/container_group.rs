@@ -8,7 +8,7 @@
 //! | property | treatment |
 //! |---|---|
 //! | `diagnostics`, `encryptionProperties`, `zones`, `priority`, `extensions`, and `configMap` but of groups made from a profile | echoed, secrets dropped |
-//! | `networkProfile`, `gpu`, SKUs but Standard, profiles, Windows | refused |
+//! | `networkProfile`, `gpu`, SKUs but Standard, a profile of a profile, Windows | refused |
 //! | `provisioningState`, `instanceView`, `id`, `ip`, `fqdn` and all unknown names | ignored |
 
 mod azure_file_volume;

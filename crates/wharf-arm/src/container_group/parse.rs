@@ -16,7 +16,7 @@ use crate::{ApiVersion, location, node::Node, resource_group};
 /// Properties that are refused while they hold anything, and why.
 const REFUSED: &[(&str, &str)] = &[
     ("networkProfile", "name the subnet in 'subnetIds', in an api-version from 2021-07-01 on"),
-    ("containerGroupProfile", "container group profiles come later"),
+    ("containerGroupProfile", "a profile is made from no other one"),
     ("standbyPoolProfile", "standby pools come later"),
     ("confidentialComputeProperties", "there are no confidential hosts"),
     ("secretReferences", "key vault references come later"),
