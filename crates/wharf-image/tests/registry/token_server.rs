@@ -55,8 +55,11 @@ impl TokenServer {
         let requests: Arc<Mutex<Vec<String>>> = Arc::default();
         let log = Arc::clone(&requests);
         std::thread::spawn(move || {
-            for client in listener.incoming() {
-                drop(serve(client.unwrap(), &signer, &log));
+            let signer = Arc::new(signer);
+            // A client may open a connection long before it asks something, or for nothing.
+            for client in listener.incoming().map_while(Result::ok) {
+                let (signer, log) = (Arc::clone(&signer), Arc::clone(&log));
+                std::thread::spawn(move || serve(client, &signer, &log));
             }
         });
         Self { registry: Registry::within(dir, &auth, "", true), requests }
@@ -68,27 +71,38 @@ impl TokenServer {
     }
 }
 
+/// One request of a connection, which then ends and says so.
 fn serve(mut client: TcpStream, signer: &Signer, log: &Mutex<Vec<String>>) -> std::io::Result<()> {
-    let mut text = Vec::new();
-    let mut buffer = [0; 4096];
-    let request = loop {
-        let count = client.read(&mut buffer)?;
-        text.extend_from_slice(&buffer[..count]);
-        let request = String::from_utf8_lossy(&text).into_owned();
-        let Some((head, body)) = request.split_once("\r\n\r\n") else { continue };
-        let length = head.lines().find_map(|line| header(line, "content-length"));
-        if count == 0 || body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
-            break request;
-        }
-    };
-    let (head, body) = request.split_once("\r\n\r\n").unwrap();
+    let Some((head, body)) = read_request(&mut client)? else { return Ok(()) };
     log.lock().unwrap().push(head.lines().next().unwrap().to_owned());
-    let answer = decide(head, body, signer);
-    let (status, document) = match answer {
+    let (status, document) = match decide(&head, &body, signer) {
         Some(document) => ("200 OK", document.to_string()),
         None => ("401 Unauthorized", format!("{{\"secret\":\"{PASSWORD}\"}}")),
     };
-    write!(client, "HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{document}", document.len())
+    let length = document.len();
+    write!(
+        client,
+        "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{document}"
+    )
+}
+
+/// Head and body; nothing if the client went before it had said all.
+fn read_request(client: &mut TcpStream) -> std::io::Result<Option<(String, String)>> {
+    let mut text = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let count = client.read(&mut buffer)?;
+        if count == 0 {
+            return Ok(None);
+        }
+        text.extend_from_slice(&buffer[..count]);
+        let request = String::from_utf8_lossy(&text);
+        let Some((head, body)) = request.split_once("\r\n\r\n") else { continue };
+        let length = head.lines().find_map(|line| header(line, "content-length"));
+        if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
+            return Ok(Some((head.to_owned(), body.to_owned())));
+        }
+    }
 }
 
 fn header<'a>(line: &'a str, name: &str) -> Option<&'a str> {
