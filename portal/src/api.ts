@@ -1,6 +1,7 @@
 // The ARM API, as everybody else uses it.
 import { useEffect, useState } from "react";
 import { signIn, token } from "./auth";
+import { ApiError, insist } from "./connection";
 
 export const VERSION = "2025-09-01";
 const RESOURCES = "2022-12-01";
@@ -8,42 +9,20 @@ const RESOURCES = "2022-12-01";
 /** A document of ARM's; its shape is checked where it is made, in the daemon. */
 export type Json = any;
 
-/** What the daemon answered instead of doing it. */
-export class ApiError extends Error {
-  constructor(
-    readonly status: number,
-    readonly code: string,
-    message: string,
-    /** The property that is wrong, such as `properties.containers[0].properties.image`. */
-    readonly target?: string,
-  ) {
-    super(message);
-  }
-}
-
-export async function send(path: string, init: RequestInit = {}): Promise<Response> {
+async function ask(path: string, init: RequestInit): Promise<Response> {
   const headers = new Headers(init.headers);
   headers.set("authorization", `Bearer ${await token()}`);
   if (init.body && !headers.has("content-type")) headers.set("content-type", "application/json");
-  let response: Response | undefined;
-  // A browser on the host itself drops its requests when a group's link comes or goes. Asking again
-  // is safe: what is sent here may come twice, as long as nothing else is sent before it is answered.
-  for (const pause of [300, 900, 0]) {
-    try {
-      response = await fetch(path, { ...init, headers });
-      break;
-    } catch (error) {
-      if (init.signal?.aborted) throw error;
-      if (pause) await new Promise((done) => setTimeout(done, pause));
-    }
-  }
-  if (!response) throw new ApiError(0, "NoConnection", "Wharf cannot be reached.");
+  const response = await fetch(path, { ...init, headers });
   if (response.status === 401) return signIn();
   if (response.ok) return response;
   const { error } = await response.json().catch(() => ({ error: {} }));
   const message = error?.message ?? `Wharf answered ${response.status}.`;
   throw new ApiError(response.status, error?.code ?? "Error", message, error?.target);
 }
+
+/** An answer whose body is read as it comes. */
+export const send = (path: string, init: RequestInit = {}) => insist(() => ask(path, init), init.signal);
 
 const versioned = (path: string) => {
   if (path.includes("api-version=") || path.startsWith("/wharf/")) return path;
@@ -52,14 +31,22 @@ const versioned = (path: string) => {
 };
 
 export async function call(method: string, path: string, body?: unknown): Promise<Json> {
-  const response = await send(versioned(path), {
-    method,
-    body: body === undefined ? undefined : JSON.stringify(body),
-  });
-  const text = await response.text();
+  const sent = { method, body: body === undefined ? undefined : JSON.stringify(body) };
+  const text = await insist(async () => (await ask(versioned(path), sent)).text());
   return text ? JSON.parse(text) : null;
 }
 export const get = (path: string) => call("GET", path);
+
+/** Every page of a list. */
+export async function listAll(path: string): Promise<Json[]> {
+  const found: Json[] = [];
+  for (let next: string | undefined = path; next; ) {
+    const page: Json = await get(next);
+    found.push(...page.value);
+    next = page.nextLink && new URL(page.nextLink).pathname + new URL(page.nextLink).search;
+  }
+  return found;
+}
 
 let first: Promise<{ id: string; location: string }> | undefined;
 /** The one subscription, and where it is. */

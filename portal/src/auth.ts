@@ -1,5 +1,6 @@
 // Signing in at the daemon's own token issuer: authorization code with PKCE (RFC 7636). Tokens are
 // kept in sessionStorage: they do not outlive the tab.
+import { insist } from "./connection";
 
 const CLIENT = "wharf-portal";
 const ISSUER = "/wharf/oauth2/v2.0";
@@ -56,9 +57,11 @@ export function signOut() {
 
 async function ask(form: Record<string, string>): Promise<boolean> {
   const body = new URLSearchParams({ client_id: CLIENT, scope: SCOPE, ...form });
-  const response = await fetch(`${ISSUER}/token`, { method: "POST", body });
-  if (!response.ok) return false;
-  const answer = await response.json();
+  const answer = await insist(async () => {
+    const response = await fetch(`${ISSUER}/token`, { method: "POST", body });
+    return response.ok ? response.json() : undefined;
+  });
+  if (!answer) return false;
   const claims = JSON.parse(
     new TextDecoder().decode(
       Uint8Array.from(atob(answer.id_token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")), (c) =>

@@ -1,6 +1,7 @@
 // Azure Files REST, as everybody else uses it: requests are signed with the account's key, which
 // stays in this page's memory.
-import { ApiError, call, get, home, type Json } from "./api";
+import { call, home, listAll, type Json } from "./api";
+import { ApiError, insist } from "./connection";
 
 const STORAGE = "api-version=2023-01-01";
 const VERSION = "2024-11-04";
@@ -17,21 +18,17 @@ export interface Entry {
   changed?: string;
 }
 
-/** Every page of a list. */
-async function pages(path: string): Promise<Json[]> {
-  const found: Json[] = [];
-  for (let next: string | undefined = path; next; ) {
-    const page: Json = await get(next);
-    found.push(...page.value);
-    next = page.nextLink && new URL(page.nextLink).pathname + new URL(page.nextLink).search;
-  }
-  return found;
-}
-
 export const listAccounts = async (): Promise<Json[]> =>
-  pages(`${(await home()).id}/providers/Microsoft.Storage/storageAccounts?${STORAGE}`);
-export const listShares = (account: string) => pages(`${account}/fileServices/default/shares?${STORAGE}`);
+  listAll(`${(await home()).id}/providers/Microsoft.Storage/storageAccounts?${STORAGE}`);
+export const listShares = (account: string) => listAll(`${account}/fileServices/default/shares?${STORAGE}`);
 export const arm = (method: string, id: string, body?: unknown) => call(method, `${id}?${STORAGE}`, body);
+
+/** Why an account cannot have a name. */
+export async function complaintAbout(name: string): Promise<string | undefined> {
+  const type = "Microsoft.Storage/storageAccounts";
+  const answer = await arm("POST", `${(await home()).id}/providers/Microsoft.Storage/checkNameAvailability`, { name, type });
+  return answer.nameAvailable ? undefined : answer.message;
+}
 
 /** The first key of an account. */
 export async function keyOf(id: string): Promise<string> {
@@ -72,29 +69,22 @@ export class Share {
   private sign = async (text: string) => base64(await crypto.subtle.sign("HMAC", this.key, new TextEncoder().encode(text)));
   private path = (segments: string[]) => `/${[this.account, this.share, ...segments].join("/")}`;
 
-  private async send(method: string, segments: string[], { query = {}, headers = {}, body, signal }: Sent): Promise<Response> {
+  private async send(method: string, segments: string[], { query = {}, headers = {}, body, signal }: Sent): Promise<string> {
     const url = new URL(this.path(segments), location.origin);
     url.search = Object.entries(query).map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join("&");
     const kind = body ? "application/octet-stream" : "";
-    for (const pause of [300, 900, 2000, 0]) {
+    return insist(async () => {
       const own: Record<string, string> = { ...headers, "x-ms-allow-trailing-dot": "true", "x-ms-date": new Date().toUTCString(), "x-ms-version": VERSION };
       const plain = ["", "", body?.size || "", "", kind, "", "", "", "", "", ""];
       const lines = Object.keys(own).sort().map((name) => `${name}:${own[name]}`);
       const asked = Object.keys(query).sort().map((name) => `${name}:${query[name]}`);
       const text = [method, ...plain, ...lines, `/${this.account}${url.pathname}`, ...asked].join("\n");
       const authorization = `SharedKey ${this.account}:${await this.sign(text)}`;
-      try {
-        // A cache would send conditions of its own, which are not signed.
-        const response = await fetch(url, { method, body, signal, cache: "no-store", headers: { ...own, authorization, ...(kind && { "content-type": kind }) } });
-        if (response.ok) return response;
-        throw await refusal(response);
-      } catch (error) {
-        // As in api.ts: a connection may break off, and all that is sent here may come twice.
-        if (error instanceof ApiError || signal?.aborted || !pause) throw error;
-        await new Promise((done) => setTimeout(done, pause));
-      }
-    }
-    throw new ApiError(0, "NoConnection", "Wharf cannot be reached.");
+      // A cache would send conditions of its own, which are not signed.
+      const response = await fetch(url, { method, body, signal, cache: "no-store", headers: { ...own, authorization, ...(kind && { "content-type": kind }) } });
+      if (!response.ok) throw await refusal(response);
+      return response.text();
+    }, signal);
   }
 
   /** What is in a folder, folders first. */
@@ -102,7 +92,7 @@ export class Share {
     const found: Entry[] = [];
     for (let marker = ""; ; ) {
       const query = { restype: "directory", comp: "list", include: "Timestamps", ...(marker && { marker }) };
-      const text = await (await this.send("GET", folder, { query })).text();
+      const text = await this.send("GET", folder, { query });
       const page = new DOMParser().parseFromString(text, "text/xml");
       found.push(...[...page.querySelectorAll("Entries > *")].map(entryOf));
       marker = page.querySelector("NextMarker")?.textContent ?? "";

@@ -1,5 +1,6 @@
 // Places within the page are paths below /portal.
 import { lazy, useSyncExternalStore, type AnchorHTMLAttributes, type ComponentType } from "react";
+import { insist } from "./connection";
 
 const BASE = "/portal";
 const subscribe = (listener: () => void) => {
@@ -30,6 +31,5 @@ export function Link({ to, ...rest }: { to: string } & AnchorHTMLAttributes<HTML
   );
 }
 
-/** A part that is loaded when it is first shown; once more if that fails. */
-export const later = <P,>(load: () => Promise<{ default: ComponentType<P> }>) =>
-  lazy(() => load().catch(() => new Promise((done) => setTimeout(done, 500)).then(load)));
+/** A part that is loaded when it is first shown. */
+export const later = <P,>(load: () => Promise<{ default: ComponentType<P> }>) => lazy(() => insist(load));

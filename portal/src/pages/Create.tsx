@@ -1,6 +1,7 @@
 import { Button, Checkbox, Combobox, Field, Input, Option, Select, Tab, TabList } from "@fluentui/react-components";
 import { Suspense, useEffect, useState } from "react";
-import { ApiError, call, get, groupId, home, parseId, useAsync, type Json } from "../api";
+import { call, get, groupId, home, parseId, useAsync, type Json } from "../api";
+import { ApiError } from "../connection";
 import { keyByName, listAccounts, listShares } from "../files";
 import { Failure, Loading } from "../parts/common";
 import { go, later } from "../router";

@@ -1,6 +1,7 @@
 import { Button, Checkbox, SearchBox } from "@fluentui/react-components";
 import { useEffect, useRef, useState } from "react";
-import { ApiError, get } from "../api";
+import { get } from "../api";
+import { ApiError } from "../connection";
 import { Failure } from "../parts/common";
 
 /** How soon is looked again, in milliseconds; doubled while nothing new comes. */

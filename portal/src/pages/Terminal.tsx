@@ -4,7 +4,15 @@ import { Terminal as XTerm } from "@xterm/xterm";
 import "@xterm/xterm/css/xterm.css";
 import { useEffect, useRef, useState } from "react";
 import { call } from "../api";
+import { insist } from "../connection";
 import { Failure } from "../parts/common";
+
+const opened = (socket: WebSocket) =>
+  new Promise<WebSocket>((done, no) => {
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => done(socket);
+    socket.onerror = () => no(new TypeError("The connection broke off."));
+  });
 
 /** A shell in a container over the WebSocket that `exec` gives out. */
 export default function Terminal({ path, isRunning }: { path: string; isRunning: boolean }) {
@@ -24,13 +32,13 @@ export default function Terminal({ path, isRunning }: { path: string; isRunning:
     let socket: WebSocket | undefined;
     let isOver = false;
     const ends = (text: string) => { if (!isOver) terminal.write(`\r\n\x1b[90m${text}\x1b[0m\r\n`); };
-    const connect = async () => {
+    const connect = () => insist(async () => {
       const size = { rows: terminal.rows, cols: terminal.cols };
       const { webSocketUri, password } = await call("POST", path, { command, terminalSize: size });
       if (isOver) return;
-      socket = new WebSocket(webSocketUri, "wharf.exec.v1");
-      socket.binaryType = "arraybuffer";
-      socket.onopen = () => socket!.send(password);
+      socket = await opened(new WebSocket(webSocketUri, "wharf.exec.v1"));
+      if (isOver) return socket.close();
+      socket.send(password);
       socket.onmessage = ({ data }) => {
         // Binary messages begin with the number of the stream.
         if (data instanceof ArrayBuffer) return terminal.write(new Uint8Array(data, 1));
@@ -38,7 +46,7 @@ export default function Terminal({ path, isRunning }: { path: string; isRunning:
         if (exit) ends(exit.message ?? `The command has ended with exit code ${exit.code}.`);
       };
       socket.onclose = () => { ends("The session has ended."); setOpen(false); };
-    };
+    });
     const say = (message: object) => socket?.readyState === WebSocket.OPEN && socket.send(JSON.stringify(message));
     terminal.onData((text) => socket?.readyState === WebSocket.OPEN && socket.send(new TextEncoder().encode(text)));
     terminal.onResize((resize) => say({ resize: { rows: resize.rows, cols: resize.cols } }));
