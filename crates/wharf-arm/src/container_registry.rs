@@ -114,6 +114,11 @@ fn switches(properties: &Node<'_>) -> Result<Map<String, Value>, Error> {
             return Err(unsupported(&node.path, "a registry is opened by its admin user only"));
         }
     }
+    if let Some(node) = properties.get("roleAssignmentMode")
+        && !node.text()?.eq_ignore_ascii_case("LegacyRegistryPermissions")
+    {
+        return Err(unsupported(&node.path, "roles are given for whole registries"));
+    }
     let default = properties.get("networkRuleSet").and_then(|rules| rules.get("defaultAction"));
     if let Some(node) = default
         && !node.text()?.eq_ignore_ascii_case("Allow")

@@ -23,6 +23,13 @@ pub const FILE_READER: Uuid = uuid!("b8eda974-7b85-4f76-af95-65846b26df6d");
 /// May do everything with files of shares.
 pub const FILE_CONTRIBUTOR: Uuid = uuid!("69566ab7-960f-475b-8e74-b3118f30c6bd");
 
+/// May pull images of registries.
+pub const ACR_PULL: Uuid = uuid!("7f951dda-4ed3-4680-a7ca-43fe172d538d");
+/// May pull and push them.
+pub const ACR_PUSH: Uuid = uuid!("8311e382-0749-4cb8-b61a-304f252e45ec");
+/// May delete them.
+pub const ACR_DELETE: Uuid = uuid!("c2f4ef07-c644-48eb-af81-4b1b4947fb11");
+
 const DEFINITIONS: &str = "providers/Microsoft.Authorization/roleDefinitions";
 const ASSIGNMENTS: &str = "providers/Microsoft.Authorization/roleAssignments";
 
@@ -65,6 +72,30 @@ pub fn built_in() -> Vec<Role> {
                 "Microsoft.Resources/deployments/*",
                 "Microsoft.Resources/subscriptions/resourceGroups/read",
             ],
+            &[],
+        ),
+        role(
+            ACR_PULL,
+            "AcrPull",
+            "May pull images of registries.",
+            &["Microsoft.ContainerRegistry/registries/pull/read"],
+            &[],
+        ),
+        role(
+            ACR_PUSH,
+            "AcrPush",
+            "May pull and push images of registries.",
+            &[
+                "Microsoft.ContainerRegistry/registries/pull/read",
+                "Microsoft.ContainerRegistry/registries/push/write",
+            ],
+            &[],
+        ),
+        role(
+            ACR_DELETE,
+            "AcrDelete",
+            "May delete images of registries.",
+            &["Microsoft.ContainerRegistry/registries/artifacts/delete"],
             &[],
         ),
         on_files(

@@ -1,59 +1,180 @@
-//! Registries and who may use them, which somebody else keeps.
+//! Who may do what in which registry, which somebody else knows.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, time::Duration};
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::http::{HeaderMap, header};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-/// What a request has to agree with.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Access {
-    /// Who may use the registry.
-    pub user: String,
-    /// With any of these; with none of them nobody may.
-    pub passwords: Vec<String>,
+/// The user name that says that the password is a token.
+pub(crate) const TOKEN_USER: &str = "00000000-0000-0000-0000-000000000000";
+/// How long one can go on with a refresh token, and with an access token.
+const REFRESH_LIFETIME: Duration = Duration::from_hours(3);
+const ACCESS_LIFETIME: Duration = Duration::from_hours(1);
+
+/// Why something could not be looked up.
+pub type Failure = Box<dyn Error + Send + Sync>;
+
+/// Something that is done with a repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Content is read.
+    Pull,
+    /// Content is added.
+    Push,
+    /// Content is removed.
+    Delete,
+    /// It is seen what is there.
+    MetadataRead,
+    /// What is told of content is changed.
+    MetadataWrite,
 }
 
-impl fmt::Debug for Access {
+impl Action {
+    /// All that there are.
+    pub const ALL: [Self; 5] =
+        [Self::Pull, Self::Push, Self::Delete, Self::MetadataRead, Self::MetadataWrite];
+
+    /// As scopes name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pull => "pull",
+            Self::Push => "push",
+            Self::Delete => "delete",
+            Self::MetadataRead => "metadata_read",
+            Self::MetadataWrite => "metadata_write",
+        }
+    }
+}
+
+/// Somebody as whom a request was believed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Who {
+    /// The admin user of a registry.
+    Admin {
+        /// Which one.
+        registry: String,
+        /// What tells which of the passwords was shown, but not what it is.
+        proof: String,
+    },
+    /// Somebody with an object id.
+    Principal(Uuid),
+}
+
+impl fmt::Debug for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Access").field("user", &self.user).finish_non_exhaustive()
+        match self {
+            Self::Admin { registry, .. } => write!(f, "the admin user of {registry}"),
+            Self::Principal(id) => write!(f, "{id}"),
+        }
     }
 }
 
-impl Access {
-    /// Whether this is the user with one of the passwords. Takes the same time for every wrong one.
-    pub(crate) fn allows(&self, credential: &Credential) -> bool {
-        let is_equal =
-            |a: &str, b: &str| verify_slices_are_equal(a.as_bytes(), b.as_bytes()).is_ok();
-        let matching = |known: &String| is_equal(known, &credential.password);
-        let is_known = self.passwords.iter().map(matching).fold(false, |found, one| found | one);
-        is_equal(&self.user, &credential.user) & is_known
+/// What somebody shows to be believed.
+#[derive(Clone)]
+pub enum Shown {
+    /// A name with a password.
+    Password {
+        /// The name.
+        user: String,
+        /// The password.
+        password: String,
+    },
+    /// A token that the issuer of identities made.
+    Identity(String),
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<shown>")
     }
 }
 
-/// Whoever knows the registries.
+/// What a token gives access to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Grant {
+    /// `repository`, or `registry` for the list of repositories.
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    /// The name that the client knows it by.
+    pub(crate) name: String,
+    pub(crate) actions: Vec<String>,
+}
+
+/// What a token of a registry says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// `refresh_token` or `access_token`.
+    #[serde(rename = "grant_type")]
+    pub(crate) kind: Kind,
+    /// The one registry that it is for; without, names of repositories begin with it.
+    pub(crate) registry: Option<String>,
+    pub(crate) who: Who,
+    pub(crate) access: Vec<Grant>,
+}
+
+/// What a token is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Kind {
+    #[serde(rename = "refresh_token")]
+    Refresh,
+    #[serde(rename = "access_token")]
+    Access,
+}
+
+impl Claims {
+    /// How long they hold.
+    pub fn lifetime(&self) -> Duration {
+        match self.kind {
+            Kind::Refresh => REFRESH_LIFETIME,
+            Kind::Access => ACCESS_LIFETIME,
+        }
+    }
+}
+
+/// Whoever knows the registries and those who use them.
 pub trait Registries: Send + Sync + 'static {
-    /// How the registry of this name is used, if there is one. Called on a thread that may block.
-    fn access(&self, name: &str) -> Result<Option<Access>, Box<dyn Error + Send + Sync>>;
+    /// Who shows this, to the registry of that name or to the one that they mean.
+    fn log_in<'a>(
+        &'a self,
+        registry: Option<&'a str>,
+        shown: Shown,
+    ) -> BoxFuture<'a, Result<Option<Who>, Failure>>;
+
+    /// What they may do in a registry; `None` when there is no such registry or they may do nothing
+    /// there. Called on a thread that may block.
+    fn rights(&self, registry: &str, who: &Who) -> Result<Option<Vec<Action>>, Failure>;
+
+    /// A token that says this.
+    fn sign(&self, claims: &Claims) -> Result<String, Failure>;
+
+    /// What a token says, if it is one of ours and still holds.
+    fn read(&self, token: &str) -> Option<Claims>;
 }
 
 /// What a request shows.
-pub(crate) struct Credential {
-    pub(crate) user: String,
-    password: String,
+pub(crate) enum Credential {
+    Password { user: String, password: String },
+    Token(String),
 }
 
 impl Credential {
-    /// The user and password of a request, if it has them.
+    /// What the headers of a request show, if they show anything.
     pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
         let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
         let (scheme, rest) = value.split_once(' ')?;
+        let rest = rest.trim();
+        if scheme.eq_ignore_ascii_case("bearer") {
+            return Some(Self::Token(rest.to_owned()));
+        }
         if !scheme.eq_ignore_ascii_case("basic") {
             return None;
         }
-        let text = String::from_utf8(BASE64_STANDARD.decode(rest.trim()).ok()?).ok()?;
+        let text = String::from_utf8(BASE64_STANDARD.decode(rest).ok()?).ok()?;
         let (user, password) = text.split_once(':')?;
-        Some(Self { user: user.to_ascii_lowercase(), password: password.to_owned() })
+        Some(Self::Password { user: user.to_ascii_lowercase(), password: password.to_owned() })
     }
 }

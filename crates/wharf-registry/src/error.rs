@@ -31,6 +31,10 @@ pub enum Code {
     RangeInvalid,
     /// Not shown who is asking.
     Unauthorized,
+    /// Shown, and not allowed.
+    Denied,
+    /// A request for a token that is none.
+    RequestInvalid,
     /// Not done with this.
     Unsupported,
     /// The host's trouble.
@@ -54,6 +58,8 @@ impl Code {
             Self::NameInvalid => "NAME_INVALID",
             Self::NameUnknown => "NAME_UNKNOWN",
             Self::Unauthorized => "UNAUTHORIZED",
+            Self::Denied => "DENIED",
+            Self::RequestInvalid => "INVALID_REQUEST",
             Self::Unsupported => "UNSUPPORTED",
             Self::Unknown | Self::DiskFull => "UNKNOWN",
         }
@@ -70,10 +76,12 @@ impl Code {
             Self::BlobUploadInvalid
             | Self::DigestInvalid
             | Self::ManifestInvalid
-            | Self::NameInvalid => StatusCode::BAD_REQUEST,
+            | Self::NameInvalid
+            | Self::RequestInvalid => StatusCode::BAD_REQUEST,
             Self::ManifestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::RangeInvalid => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Denied => StatusCode::FORBIDDEN,
             Self::Unsupported => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unknown => StatusCode::INTERNAL_SERVER_ERROR,
             Self::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
@@ -91,6 +99,14 @@ pub enum RegistryError {
         code: Code,
         /// The reason in a sentence.
         message: Cow<'static, str>,
+    },
+    /// Who asks is nobody known, or what they show is not for this.
+    #[error("{}", if *is_known { "The token is not for this." } else { "Authentication is required." })]
+    Unauthorized {
+        /// What to ask the token server for.
+        scope: Option<String>,
+        /// Whether it is known who asks.
+        is_known: bool,
     },
     /// A chunk that does not begin where the upload ends.
     #[error("the chunk does not begin at byte {size}")]
@@ -127,6 +143,7 @@ impl RegistryError {
     pub fn code(&self) -> Code {
         match self {
             Self::Refused { code, .. } => *code,
+            Self::Unauthorized { .. } => Code::Unauthorized,
             Self::OutOfOrder { .. } => Code::RangeInvalid,
             Self::Body(_) => Code::BlobUploadInvalid,
             Self::File { source, .. } => match source.kind() {
@@ -135,6 +152,16 @@ impl RegistryError {
             },
             Self::Look(_) | Self::Thread(_) => Code::Unknown,
         }
+    }
+
+    /// Nobody that is known asks.
+    pub(crate) fn unauthorized(scope: Option<String>) -> Self {
+        Self::Unauthorized { scope, is_known: false }
+    }
+
+    /// Somebody known asks, who may not.
+    pub(crate) fn denied() -> Self {
+        Self::because(Code::Denied, "The roles of who asks do not allow this.")
     }
 
     pub(crate) fn because(code: Code, message: impl Into<Cow<'static, str>>) -> Self {

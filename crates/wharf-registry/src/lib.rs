@@ -7,12 +7,13 @@ mod access;
 mod durable;
 mod error;
 mod manifests;
+mod metadata;
 mod names;
 mod service;
 mod storage;
 mod uploads;
 
-pub use access::{Access, Registries};
+pub use access::{Action, Claims, Failure, Registries, Shown, Who};
 pub use error::{Code, RegistryError};
 pub use service::{Service, Target};
 pub use storage::Storage;

@@ -2,6 +2,11 @@
 //!
 //! A manifest's file begins with a line that has its media type.
 
+use std::{
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -24,6 +29,14 @@ pub(crate) struct Manifest {
     pub(crate) bytes: Vec<u8>,
 }
 
+/// Where a tag leads.
+#[derive(Debug)]
+pub(crate) struct Tag {
+    pub(crate) digest: Digest,
+    /// When there first was a tag of this name, if it was moved since.
+    pub(crate) created: Option<SystemTime>,
+}
+
 /// What became of a manifest that was pushed.
 #[derive(Debug)]
 pub(crate) struct Pushed {
@@ -34,8 +47,21 @@ pub(crate) struct Pushed {
 
 impl Repository {
     pub(crate) fn has_manifests(&self) -> Result<bool, RegistryError> {
+        Ok(!self.digests()?.is_empty())
+    }
+
+    /// The digests of all manifests.
+    pub(crate) fn digests(&self) -> Result<Vec<Digest>, RegistryError> {
         let names = durable::list(&self.dir.join("_manifests"))?;
-        Ok(names.iter().any(|name| Digest::of_hex(name).is_some()))
+        Ok(names.iter().filter_map(|name| Digest::of_hex(name)).collect())
+    }
+
+    pub(crate) fn manifest_file(&self, digest: &Digest) -> PathBuf {
+        self.dir.join("_manifests").join(digest.hex())
+    }
+
+    pub(crate) fn tag_file(&self, tag: &str) -> PathBuf {
+        self.dir.join("_tags").join(tag)
     }
 
     /// Keeps a manifest, and names it if it was sent to a tag.
@@ -61,15 +87,22 @@ impl Repository {
         let subject = document["subject"]["digest"].as_str().map(Digest::parse).transpose()?;
         let _changing = storage.lock();
         self.check_blobs(&document)?;
-        let path = self.dir.join("_manifests").join(digest.hex());
-        durable::replace(&path, &[media_type.as_bytes(), b"\n", bytes])?;
+        let (path, head) = (self.manifest_file(&digest), format!("{media_type}\n"));
+        // One that is there already has been there since.
+        if durable::read(&path)?.as_deref() != Some(&[head.as_bytes(), bytes].concat()) {
+            durable::replace(&path, &[head.as_bytes(), bytes])?;
+        }
         if let Some(subject) = &subject {
             let descriptor = descriptor(&document, media_type, &digest, bytes.len());
             let path = self.dir.join("_referrers").join(subject.hex()).join(digest.hex());
             durable::replace(&path, &[descriptor.to_string().as_bytes()])?;
         }
         if let Reference::Tag(tag) = reference {
-            durable::replace(&self.dir.join("_tags").join(tag), &[digest.hex().as_bytes()])?;
+            let text = match self.tag_note(tag) {
+                Ok(before) => format!("{}\n{}\n", digest.hex(), millis(before.times.created)),
+                Err(_) => digest.hex().to_owned(),
+            };
+            durable::replace(&self.tag_file(tag), &[text.as_bytes()])?;
         }
         Ok(Pushed { digest, subject: subject.map(|subject| subject.to_string()) })
     }
@@ -96,9 +129,9 @@ impl Repository {
     pub(crate) fn manifest(&self, reference: &Reference) -> Result<Manifest, RegistryError> {
         let digest = match reference {
             Reference::Digest(digest) => digest.clone(),
-            Reference::Tag(tag) => self.tagged(tag)?.ok_or_else(unknown)?,
+            Reference::Tag(tag) => self.tagged(tag)?.ok_or_else(unknown)?.digest,
         };
-        let path = self.dir.join("_manifests").join(digest.hex());
+        let path = self.manifest_file(&digest);
         let mut media_type = durable::read(&path)?.ok_or_else(unknown)?;
         let end = media_type.iter().position(|byte| *byte == b'\n').unwrap_or_default();
         let bytes = media_type.split_off(end + 1);
@@ -107,9 +140,15 @@ impl Repository {
         Ok(Manifest { digest, media_type, bytes })
     }
 
-    fn tagged(&self, tag: &str) -> Result<Option<Digest>, RegistryError> {
-        let hex = durable::read(&self.dir.join("_tags").join(tag))?;
-        Ok(hex.and_then(|hex| Digest::of_hex(&String::from_utf8_lossy(&hex))))
+    /// Where a tag leads: its file has the digest, and of one that was moved when it was first there.
+    pub(crate) fn tagged(&self, tag: &str) -> Result<Option<Tag>, RegistryError> {
+        let Some(bytes) = durable::read(&self.tag_file(tag))? else { return Ok(None) };
+        let text = String::from_utf8_lossy(&bytes);
+        let mut lines = text.lines();
+        let digest = lines.next().and_then(Digest::of_hex);
+        let created = lines.next().and_then(|millis| millis.parse().ok());
+        let created = created.map(|millis| SystemTime::UNIX_EPOCH + Duration::from_millis(millis));
+        Ok(digest.map(|digest| Tag { digest, created }))
     }
 
     /// Removes a tag, or a manifest with all its tags.
@@ -120,24 +159,21 @@ impl Repository {
     ) -> Result<(), RegistryError> {
         let _changing = storage.lock();
         let digest = match reference {
-            Reference::Tag(tag) if durable::remove(&self.dir.join("_tags").join(tag))? => {
-                return Ok(());
-            }
+            Reference::Tag(tag) if durable::remove(&self.tag_file(tag))? => return Ok(()),
             Reference::Tag(_) => return Err(unknown()),
             Reference::Digest(digest) => digest,
         };
         let manifest = self.manifest(reference)?;
         for tag in self.tags()? {
-            if self.tagged(&tag)?.as_ref() == Some(digest) {
-                durable::remove(&self.dir.join("_tags").join(tag))?;
+            if self.tagged(&tag)?.is_some_and(|found| found.digest == *digest) {
+                durable::remove(&self.tag_file(&tag))?;
             }
         }
         let subject = parse(&manifest.bytes)?["subject"]["digest"].as_str().map(Digest::parse);
         if let Some(Ok(subject)) = subject {
             durable::remove(&self.dir.join("_referrers").join(subject.hex()).join(digest.hex()))?;
         }
-        durable::remove(&self.dir.join("_manifests").join(digest.hex()))?;
-        Ok(())
+        durable::remove(&self.manifest_file(digest)).map(drop)
     }
 
     /// All tags, in order.
@@ -161,6 +197,10 @@ impl Repository {
         }
         Ok(found)
     }
+}
+
+fn millis(at: SystemTime) -> u128 {
+    at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis()
 }
 
 fn parse(bytes: &[u8]) -> Result<Value, RegistryError> {
@@ -189,6 +229,6 @@ fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> RegistryError 
     RegistryError::because(Code::ManifestInvalid, message)
 }
 
-fn unknown() -> RegistryError {
+pub(crate) fn unknown() -> RegistryError {
     RegistryError::because(Code::ManifestUnknown, "The repository has no such manifest.")
 }

@@ -3,7 +3,10 @@
 mod answer;
 mod blob;
 mod content;
+mod door;
+mod metadata;
 mod route;
+mod tokens;
 mod upload;
 
 use std::{collections::HashMap, sync::Arc};
@@ -15,10 +18,12 @@ use axum::{
 
 use self::{
     answer::{Answer, refuse},
+    door::{Caller, Door},
     route::{Place, Route},
+    tokens::Office,
 };
 use crate::{
-    access::{Credential, Registries},
+    access::{Action, Credential, Registries},
     error::{Code, RegistryError},
     storage::{Repository, Storage},
     uploads::Uploads,
@@ -53,8 +58,12 @@ struct Call {
     headers: HeaderMap,
     query: HashMap<String, String>,
     registry: String,
+    /// Host and port, as the client names them.
+    host: String,
     /// What clients put before the names of repositories.
     prefix: String,
+    caller: Caller,
+    rights: Vec<Action>,
 }
 
 impl Call {
@@ -78,41 +87,40 @@ impl Service {
     pub async fn handle(&self, target: Target, request: Request<Body>) -> Response<Body> {
         let (parts, body) = request.into_parts();
         self.uploads.forget_removed();
-        match self.answer(target, parts, body).await {
-            Ok(answer) => answer,
-            Err(error) => refuse(&error),
-        }
+        let door = Door::of(target, &parts);
+        let answered = match Office::at(parts.uri.path()) {
+            Some(office) => self.give(office, &door, &parts, body).await,
+            None => self.answer(&door, parts, body).await,
+        };
+        answered.unwrap_or_else(|error| refuse(&error, &door))
     }
 
-    async fn answer(
-        &self,
-        target: Target,
-        parts: Parts,
-        body: Body,
-    ) -> Result<Answer, RegistryError> {
-        let route = Route::parse(&target, parts.uri.path());
-        let credential = Credential::of(&parts.headers).ok_or_else(unauthorized)?;
-        // Who asks for no repository means the registry that is theirs.
+    async fn answer(&self, door: &Door, parts: Parts, body: Body) -> Result<Answer, RegistryError> {
+        let route = Route::parse(&door.target, parts.uri.path());
         let named = route.as_ref().ok().and_then(|route| route.registry.clone());
-        let registry = named.unwrap_or_else(|| credential.user.clone());
-        let (registries, wanted) = (Arc::clone(&self.registries), registry.clone());
-        let access = blocking(move || registries.access(&wanted).map_err(RegistryError::Look));
-        if !access.await?.is_some_and(|access| access.allows(&credential)) {
-            return Err(unauthorized());
-        }
-        let place = route?.place;
-        let prefix = match target {
-            Target::Named(_) => String::new(),
-            Target::InPath => format!("{registry}/"),
+        let prefix = named.as_deref().map(|registry| door.prefix(registry));
+        let need = route.as_ref().ok().and_then(|route| route.place.needs(&parts.method));
+        let scope = need.as_ref().map(|need| need.scope(prefix.as_deref().unwrap_or_default()));
+        let nobody = || RegistryError::unauthorized(scope.clone());
+        let credential = Credential::of(&parts.headers).ok_or_else(nobody)?;
+        let caller = self.caller(door, credential).await?.ok_or_else(nobody)?;
+        // Who asks for no repository means the registry that is theirs.
+        let Some(registry) = named.or_else(|| caller.home().map(str::to_owned)) else {
+            return content::homeless(&route?.place, &parts.method);
         };
+        let prefix = prefix.unwrap_or_else(|| door.prefix(&registry));
+        let rights = self.admit(&caller, &registry, (need.as_ref(), &prefix)).await?;
+        let place = route?.place;
         let query = answer::query(parts.uri.query().unwrap_or_default());
-        let call = Call { method: parts.method, headers: parts.headers, query, registry, prefix };
+        let Parts { method, headers, .. } = parts;
+        let host = door.host.clone();
+        let call = Call { method, headers, query, registry, host, prefix, caller, rights };
         self.run(call, place, body).await
     }
 
     async fn run(&self, call: Call, place: Place, body: Body) -> Result<Answer, RegistryError> {
         match place {
-            Place::Base => content::base(&call),
+            Place::Base => content::base(&call.method),
             Place::Catalog => self.catalog(call).await,
             Place::Tags { repository } => self.tags(self.of(&call, &repository)?, call).await,
             Place::Manifest { repository, reference } => {
@@ -123,6 +131,9 @@ impl Service {
             }
             Place::Blob { repository, digest } => {
                 self.blob(self.of(&call, &repository)?, call, digest).await
+            }
+            Place::Metadata { repository, part } => {
+                self.metadata(self.of(&call, &repository)?, call, part).await
             }
             Place::Uploads { repository } => {
                 self.begin(self.of(&call, &repository)?, call, body).await
@@ -136,11 +147,6 @@ impl Service {
     fn of(&self, call: &Call, repository: &str) -> Result<Repository, RegistryError> {
         self.storage.repository(&call.registry, repository)
     }
-}
-
-fn unauthorized() -> RegistryError {
-    let message = "The name of the registry and a password of its admin user are required.";
-    RegistryError::because(Code::Unauthorized, message)
 }
 
 fn unsupported() -> RegistryError {

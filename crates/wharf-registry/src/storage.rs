@@ -175,6 +175,10 @@ impl Repository {
     }
 }
 
+pub(crate) fn unknown_repository() -> RegistryError {
+    RegistryError::because(Code::NameUnknown, "There is no such repository.")
+}
+
 pub(crate) fn unknown_blob(digest: &Digest) -> RegistryError {
     RegistryError::because(Code::BlobUnknown, format!("The repository has no blob {digest}."))
 }

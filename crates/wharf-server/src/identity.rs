@@ -9,6 +9,7 @@ pub(crate) mod codes;
 pub(crate) mod device;
 mod jwt;
 mod keys;
+mod registry;
 pub(crate) mod secrets;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -1,20 +1,21 @@
 //! The registries of this host: what they are is in the store, their images in directories.
 
+mod judge;
+
 use std::{
-    error::Error as StdError,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use camino::Utf8Path;
-use wharf_arm::container_registry::{REGISTRY, credentials::Passwords, has_admin};
+use wharf_arm::container_registry::REGISTRY;
 use wharf_image::{CertificateAuthority, RegistryConfig};
 use wharf_model::{Error, clock::Clock, error::chain};
-use wharf_registry::{Access, RegistryError, Storage};
+use wharf_registry::{RegistryError, Storage};
 use wharf_store::Store;
 
-use crate::app::secret;
+pub(crate) use self::judge::Judge;
 
 /// Registries and their images together. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -81,18 +82,4 @@ pub(crate) fn believed(
         names.map(|registry| CertificateAuthority { registry, file: authority.to_owned() }),
     );
     config
-}
-
-impl wharf_registry::Registries for Registries {
-    fn access(&self, name: &str) -> Result<Option<Access>, Box<dyn StdError + Send + Sync>> {
-        let Some(found) = self.store.unique_resource(REGISTRY, name)? else { return Ok(None) };
-        let document: serde_json::Value = serde_json::from_str(&found.content.document)?;
-        let passwords = if has_admin(&document) {
-            let found = secret::<Passwords>(&found);
-            found.map_err(|_| "the passwords of the registry are unreadable")?.0.into()
-        } else {
-            Vec::new()
-        };
-        Ok(Some(Access { user: found.key.name.as_str().to_ascii_lowercase(), passwords }))
-    }
 }

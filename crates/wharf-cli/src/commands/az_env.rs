@@ -79,6 +79,7 @@ async fn place(client: &Client) -> Result<Place, CliError> {
         tenant: text("/tenantId")?,
         subscription: text("/subscriptionId")?,
         storage: text("/storageSuffix")?,
+        registries: text("/registrySuffix")?,
         certificate_authority: text("/certificateAuthority")?,
     })
 }

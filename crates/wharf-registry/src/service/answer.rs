@@ -9,6 +9,7 @@ use axum::{
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
+use super::door::Door;
 use crate::{
     error::{Code, RegistryError},
     names::Digest,
@@ -50,7 +51,7 @@ pub(super) fn created(location: String, digest: &Digest) -> Result<Answer, Regis
 }
 
 /// The answer to what is not done.
-pub(super) fn refuse(error: &RegistryError) -> Answer {
+pub(super) fn refuse(error: &RegistryError, door: &Door) -> Answer {
     let code = error.code();
     let message = if matches!(code, Code::Unknown | Code::DiskFull) {
         tracing::error!(error = error as &dyn std::error::Error, "a registry failed");
@@ -68,9 +69,10 @@ pub(super) fn refuse(error: &RegistryError) -> Answer {
     headers.insert(header::CONTENT_TYPE, json);
     let version = HeaderValue::from_static("registry/2.0");
     headers.insert("docker-distribution-api-version", version);
-    if code == Code::Unauthorized {
-        let basic = HeaderValue::from_static("Basic realm=\"Wharf\"");
-        headers.insert(header::WWW_AUTHENTICATE, basic);
+    if let RegistryError::Unauthorized { scope, is_known } = error
+        && let Ok(challenge) = HeaderValue::from_str(&door.challenge(scope.as_deref(), *is_known))
+    {
+        headers.insert(header::WWW_AUTHENTICATE, challenge);
     }
     if let RegistryError::OutOfOrder { size, location } = error
         && let Ok(location) = HeaderValue::from_str(location)
@@ -87,8 +89,13 @@ pub(super) fn range(size: u64) -> String {
     format!("0-{}", size.saturating_sub(1))
 }
 
-/// The parameters of a request.
+/// The parameters of a request, each once.
 pub(super) fn query(text: &str) -> HashMap<String, String> {
+    query_all(text).collect()
+}
+
+/// The parameters of a request, as a form has them as well.
+pub(super) fn query_all(text: &str) -> impl Iterator<Item = (String, String)> {
     let plain = |text: &str| {
         let text = text.replace('+', " ");
         percent_decode_str(&text).decode_utf8_lossy().into_owned()
@@ -96,6 +103,5 @@ pub(super) fn query(text: &str) -> HashMap<String, String> {
     let pairs = text.split('&').filter(|pair| !pair.is_empty());
     pairs
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(name, value)| (plain(name), plain(value)))
-        .collect()
+        .map(move |(name, value)| (plain(name), plain(value)))
 }

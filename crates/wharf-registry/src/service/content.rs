@@ -10,13 +10,15 @@ use serde_json::json;
 use super::{
     Call, Service,
     answer::{Answer, DIGEST, begin, created, document, end},
-    blocking, unsupported,
+    blocking,
+    route::Place,
+    unsupported,
 };
 use crate::{
     error::{Code, RegistryError},
     manifests::MANIFEST_MAX,
     names::{Digest, Reference},
-    storage::Repository,
+    storage::{Repository, unknown_repository},
 };
 
 /// The media type of lists of referrers.
@@ -25,10 +27,18 @@ const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const PAGE: usize = 1000;
 
 /// Tells that there is a registry here.
-pub(super) fn base(call: &Call) -> Result<Answer, RegistryError> {
-    match call.method {
+pub(super) fn base(method: &Method) -> Result<Answer, RegistryError> {
+    match *method {
         Method::GET | Method::HEAD => document("application/json", &json!({}), None),
         _ => Err(unsupported()),
+    }
+}
+
+/// The answer to somebody who is known and means no registry in particular.
+pub(super) fn homeless(place: &Place, method: &Method) -> Result<Answer, RegistryError> {
+    match place {
+        Place::Base => base(method),
+        _ => Err(RegistryError::because(Code::NameUnknown, "No registry is named.")),
     }
 }
 
@@ -54,7 +64,7 @@ impl Service {
             if repository.has_manifests()? {
                 return repository.tags();
             }
-            Err(RegistryError::because(Code::NameUnknown, "There is no such repository."))
+            Err(unknown_repository())
         });
         let (page, next) = page(&call, tags.await?, &path)?;
         document("application/json", &json!({ "name": name, "tags": page }), next)
@@ -148,9 +158,7 @@ fn page(
     if !matches!(call.method, Method::GET | Method::HEAD) {
         return Err(unsupported());
     }
-    let invalid = |_| RegistryError::because(Code::Unsupported, "n is a number.");
-    let wanted = call.query.get("n").map(|n| n.parse::<usize>()).transpose().map_err(invalid)?;
-    let count = wanted.unwrap_or(PAGE).min(PAGE);
+    let count = count(call, PAGE)?;
     if let Some(last) = call.query.get("last") {
         names.retain(|name| name > last);
     }
@@ -160,4 +168,11 @@ fn page(
         format!("{path}?last={}&n={count}", utf8_percent_encode(last, NON_ALPHANUMERIC))
     });
     Ok((names, next))
+}
+
+/// How many entries a list may have.
+pub(super) fn count(call: &Call, most: usize) -> Result<usize, RegistryError> {
+    let invalid = |_| RegistryError::because(Code::RequestInvalid, "n is a number.");
+    let wanted = call.query.get("n").map(|n| n.parse::<usize>()).transpose().map_err(invalid)?;
+    Ok(wanted.unwrap_or(most).min(most))
 }

@@ -20,6 +20,17 @@ pub(super) enum Place {
     Blob { repository: String, digest: Digest },
     Uploads { repository: String },
     Upload { repository: String, id: Uuid },
+    Metadata { repository: String, part: Part },
+}
+
+/// What of a repository something is told about.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    Whole,
+    Tags,
+    Tag(String),
+    Manifests,
+    Manifest(Digest),
 }
 
 /// The same with the registry, if one is named.
@@ -36,6 +47,9 @@ impl Route {
             Target::InPath => None,
         };
         let path = percent_decode_str(path).decode_utf8().map_err(|_| unknown())?;
+        if let (Some(name), Some(rest)) = (&registry, path.strip_prefix("/acr/v1/")) {
+            return Ok(Self { registry: Some(name.clone()), place: told(rest)? });
+        }
         let rest = path.strip_prefix("/v2").ok_or_else(unknown)?;
         let rest = rest.strip_prefix('/').unwrap_or(rest);
         match rest {
@@ -85,6 +99,25 @@ fn place(rest: &str) -> Result<Place, RegistryError> {
         }),
         _ => Err(unknown()),
     }
+}
+
+/// What Azure's own part of the API is asked about.
+fn told(rest: &str) -> Result<Place, RegistryError> {
+    let parts: Vec<&str> = rest.split('/').collect();
+    let (name, part) = match parts.as_slice() {
+        ["_catalog"] => return Ok(Place::Catalog),
+        [name @ .., "_tags"] => (name, Part::Tags),
+        [name @ .., "_tags", tag] => match Reference::parse(tag)? {
+            Reference::Tag(tag) => (name, Part::Tag(tag)),
+            Reference::Digest(_) => return Err(unknown()),
+        },
+        [name @ .., "_manifests"] => (name, Part::Manifests),
+        [name @ .., "_manifests", digest] => (name, Part::Manifest(Digest::parse(digest)?)),
+        name => (name, Part::Whole),
+    };
+    let repository = name.join("/");
+    check_repository(&repository)?;
+    Ok(Place::Metadata { repository, part })
 }
 
 fn unknown() -> RegistryError {

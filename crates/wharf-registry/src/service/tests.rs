@@ -1,26 +1,72 @@
 //! Requests against a real directory.
 
-use std::{error::Error, io};
+mod metadata;
+mod tokens;
+
+use std::io;
 
 use axum::body::{Bytes, to_bytes};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use futures::{FutureExt as _, future::BoxFuture};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::*;
-use crate::{Access, names::Digest};
+use crate::{Claims, Failure, Shown, Who, names::Digest};
 
+/// One registry, `owner`: its admin user has two passwords, and identities are called by what they
+/// may do.
 struct One;
 
+fn actions(names: &str) -> Vec<Action> {
+    let wanted = |action: &Action| names.split(' ').any(|name| name == action.name());
+    Action::ALL.into_iter().filter(wanted).collect()
+}
+
 impl Registries for One {
-    fn access(&self, name: &str) -> Result<Option<Access>, Box<dyn Error + Send + Sync>> {
-        let passwords = vec!["first".to_owned(), "second".to_owned()];
-        Ok((name == "owner").then(|| Access { user: "owner".to_owned(), passwords }))
+    fn log_in<'a>(
+        &'a self,
+        registry: Option<&'a str>,
+        shown: Shown,
+    ) -> BoxFuture<'a, Result<Option<Who>, Failure>> {
+        let who = match shown {
+            Shown::Password { user, password } => {
+                let is_owner = registry.unwrap_or(&user) == "owner" && user == "owner";
+                let is_right = is_owner && matches!(password.as_str(), "first" | "second");
+                is_right.then(|| Who::Admin { registry: "owner".to_owned(), proof: password })
+            }
+            Shown::Identity(token) => token.parse().ok().map(Who::Principal),
+        };
+        async move { Ok(who) }.boxed()
+    }
+
+    fn rights(&self, registry: &str, who: &Who) -> Result<Option<Vec<Action>>, Failure> {
+        let rights = match who {
+            _ if registry != "owner" => None,
+            Who::Admin { .. } => Some(Action::ALL.to_vec()),
+            Who::Principal(id) if *id == PULLER => Some(actions("pull metadata_read")),
+            Who::Principal(id) if *id == DELETER => Some(actions("delete")),
+            Who::Principal(_) => None,
+        };
+        Ok(rights)
+    }
+
+    fn sign(&self, claims: &Claims) -> Result<String, Failure> {
+        Ok(BASE64_STANDARD.encode(serde_json::to_string(claims)?))
+    }
+
+    fn read(&self, token: &str) -> Option<Claims> {
+        serde_json::from_slice(&BASE64_STANDARD.decode(token).ok()?).ok()
     }
 }
+
+const PULLER: Uuid = Uuid::from_u128(1);
+const DELETER: Uuid = Uuid::from_u128(2);
 
 struct Lab {
     dir: tempfile::TempDir,
     service: Service,
+    target: Target,
 }
 
 struct Told {
@@ -47,7 +93,8 @@ impl Lab {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let storage = Arc::new(Storage::open(dir.path()).unwrap());
-        Self { service: Service::new(storage, Arc::new(One)), dir }
+        let service = Service::new(storage, Arc::new(One));
+        Self { service, dir, target: Target::InPath }
     }
 
     /// The same directory after the daemon was started anew.
@@ -58,14 +105,14 @@ impl Lab {
 
     async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Body) -> Told {
         let basic = format!("Basic {}", BASE64_STANDARD.encode("owner:second"));
-        let mut request = Request::builder().method(method).uri(path);
+        let mut request = Request::builder().method(method).uri(path).header("host", "here:1");
         if headers.iter().all(|(name, _)| *name != "authorization") {
             request = request.header("authorization", basic);
         }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let answer = self.service.handle(Target::InPath, request.body(body).unwrap()).await;
+        let answer = self.service.handle(self.target.clone(), request.body(body).unwrap()).await;
         let (parts, body) = answer.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap().to_vec();
         Told { status: parts.status.as_u16(), headers: parts.headers, body }
@@ -112,7 +159,8 @@ async fn only_the_admin_user_with_one_of_the_passwords_is_let_in() {
         let told = lab.send("GET", path, &headers, Body::empty()).await;
         assert_eq!(told.status, status, "{path} {credential}");
         if status == 401 {
-            assert_eq!(told.header("www-authenticate"), "Basic realm=\"Wharf\"");
+            let challenge = "Bearer realm=\"https://here:1/oauth2/token\",service=\"here:1\"";
+            assert!(told.header("www-authenticate").starts_with(challenge), "{path}");
             assert_eq!(told.code(), "UNAUTHORIZED");
         }
     }

@@ -61,8 +61,11 @@ impl Service {
         };
         let digest = Digest::parse(digest)?;
         let from = from.strip_prefix(call.prefix.as_str()).unwrap_or(from);
-        // From a name that cannot be there is nothing to be had.
+        // From a name that cannot be there is nothing to be had, nor from one that is not theirs.
         let Ok(from) = self.of(call, from) else { return Ok(None) };
+        if !Self::may_pull(&call.caller, &call.registry, &call.rights, &from.name) {
+            return Ok(None);
+        }
         let (target, wanted) = (repository.clone(), digest.clone());
         if blocking(move || target.mount(&from, &wanted)).await? {
             let place = call.location(repository, &format!("blobs/{digest}"));

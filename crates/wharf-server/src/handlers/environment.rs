@@ -3,7 +3,7 @@
 use axum::{Json, extract::State};
 use serde_json::{Value, json};
 
-use super::metadata::endpoints::storage;
+use super::metadata::endpoints::{registries, storage};
 use crate::app::App;
 
 pub(crate) async fn handle(State(app): State<App>) -> Json<Value> {
@@ -13,6 +13,7 @@ pub(crate) async fn handle(State(app): State<App>) -> Json<Value> {
         "subscriptionId": settings.subscription.as_str(),
         "tenantId": settings.tenant,
         "storageSuffix": storage(&settings.address, &settings.render.dns_suffix),
+        "registrySuffix": registries(&settings.address, &settings.render.dns_suffix),
         "certificateAuthority": settings.certificate_authority,
     }))
 }

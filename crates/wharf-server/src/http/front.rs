@@ -22,7 +22,7 @@ use super::{
     drain,
     router::{rewrite, router},
 };
-use crate::{app::App, auth::Peer, deployments::Routes, file_shares::Judge, names};
+use crate::{app::App, auth::Peer, deployments::Routes, file_shares::Judge, names, registries};
 
 /// What follows the name of a tenant.
 const OF_TENANTS: [&str; 4] = [".well-known", "discovery", "oauth2", "v2.0"];
@@ -49,7 +49,10 @@ impl Front {
             zone: format!("{}.{suffix}", names::FILES),
             registries: wharf_registry::Service::new(
                 Arc::clone(&app.registries.storage),
-                Arc::new(app.registries.clone()),
+                Arc::new(registries::Judge {
+                    registries: app.registries.clone(),
+                    identity: app.identity.clone(),
+                }),
             ),
             registry_zone: format!("{}.{suffix}", names::REGISTRIES),
             router: router(app),
@@ -61,12 +64,13 @@ impl Front {
         request: Request,
         (peer, address): (Peer, IpAddr),
     ) -> Response {
-        let mut response = if let Some((account, path)) = self.account(&request) {
+        let registry = self.registry(&request);
+        let mut response = if let Some(target) = registry {
+            drain::after(request, |request| self.registries.handle(target, request)).await
+        } else if let Some((account, path)) = self.account(&request) {
             let secure = matches!(peer, Peer::Remote);
             let target = Target { account, path, peer: address, secure };
             drain::after(request, |request| self.files.handle(target, request)).await
-        } else if let Some(target) = self.registry(&request) {
-            drain::after(request, |request| self.registries.handle(target, request)).await
         } else {
             return self.of_the_api(request, peer).await;
         };
@@ -94,7 +98,9 @@ impl Front {
         if let Some(name) = named(host(request), &self.registry_zone) {
             return Some(wharf_registry::Target::Named(name));
         }
-        let is_registry = path == "/v2" || path.starts_with("/v2/");
+        // What begins with `/v2/` is the distribution API, and these are where its tokens are given.
+        let is_token = matches!(path, "/oauth2/token" | "/oauth2/exchange");
+        let is_registry = path == "/v2" || path.starts_with("/v2/") || is_token;
         is_registry.then_some(wharf_registry::Target::InPath)
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct Place {
     pub(super) subscription: String,
     /// What names of storage services end with.
     pub(super) storage: String,
+    /// What login servers of registries end with.
+    pub(super) registries: String,
     /// PEM.
     pub(super) certificate_authority: String,
 }
@@ -155,7 +157,7 @@ instance_discovery = false
 ";
 
 fn clouds(place: &Place) -> String {
-    let Place { address, storage, .. } = place;
+    let Place { address, storage, registries, .. } = place;
     format!(
         "[Wharf]\n\
          endpoint_resource_manager = {address}/\n\
@@ -164,7 +166,8 @@ fn clouds(place: &Place) -> String {
          endpoint_active_directory_resource_id = {address}/\n\
          endpoint_active_directory_graph_resource_id = {address}/graph\n\
          endpoint_microsoft_graph_resource_id = {address}/graph/\n\
-         suffix_storage_endpoint = {storage}\n"
+         suffix_storage_endpoint = {storage}\n\
+         suffix_acr_login_server_endpoint = .{registries}\n"
     )
 }
 
@@ -217,6 +220,7 @@ mod tests {
             tenant: "t".into(),
             subscription: "s".into(),
             storage: "core.x.internal:8443".into(),
+            registries: "azurecr.x.internal:8443".into(),
             certificate_authority: "-----BEGIN CERTIFICATE-----\nx".into(),
         };
         assert_eq!(place.authority(), "127.0.0.1:8443");
@@ -241,5 +245,6 @@ mod tests {
         assert_eq!(id(&first), id(&subscriptions(&directory, &place, &login)));
         let clouds = fs_err::read_to_string(directory.join("clouds.config")).unwrap();
         assert!(clouds.contains("endpoint_active_directory = https://127.0.0.1:8443/adfs\n"));
+        assert!(clouds.ends_with("_login_server_endpoint = .azurecr.x.internal:8443\n"));
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     app::App,
     http::{ApiResult, Base, ResourcesVersion},
     identity::ARM_AUDIENCE,
+    names,
 };
 
 #[derive(Deserialize)]
@@ -54,13 +55,25 @@ fn document(base: &str, tenant: &str, suffix: &str) -> Value {
         "microsoftGraphResourceId": format!("{base}/graph/"),
         "appInsightsResourceId": format!("{base}/"),
         "gallery": format!("{base}/"),
-        "suffixes": { "storage": storage(base, suffix) },
+        "suffixes": {
+            "storage": storage(base, suffix),
+            "acrLoginServer": registries(base, suffix),
+        },
     })
 }
 
 /// What names of storage services end with, for a client that reaches the API at `base`.
 pub(crate) fn storage(base: &str, suffix: &str) -> String {
+    below("core", base, suffix)
+}
+
+/// The same for the login servers of registries.
+pub(crate) fn registries(base: &str, suffix: &str) -> String {
+    below(names::REGISTRIES, base, suffix)
+}
+
+fn below(name: &str, base: &str, suffix: &str) -> String {
     let host = base.split_once("://").map_or(base, |(_, host)| host);
     let port = host.rsplit_once(':').map(|(_, port)| format!(":{port}")).unwrap_or_default();
-    format!("core.{}{port}", suffix.trim_matches('.'))
+    format!("{name}.{}{port}", suffix.trim_matches('.'))
 }
