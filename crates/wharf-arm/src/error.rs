@@ -87,12 +87,13 @@ pub fn log_not_available(container: &str, key: &GroupKey) -> Error {
 pub fn image_refused(refusal: &ImageRefusal, key: &GroupKey) -> Error {
     let reason = wharf_model::error::chain(refusal);
     match refusal {
-        ImageRefusal::Inaccessible { image, .. } => Error::invalid(
+        ImageRefusal::Inaccessible { image, advice, .. } => Error::invalid(
             "InaccessibleImage",
             format!(
                 "The image '{image}' in container group '{}' is not accessible. Please check the \
-                 image and registry credential.",
-                key.name
+                 image and registry credential.{}",
+                key.name,
+                advice.as_ref().map(|advice| format!(" {advice}")).unwrap_or_default()
             ),
             "properties.containers.image",
         ),

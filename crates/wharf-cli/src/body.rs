@@ -34,7 +34,11 @@ pub(crate) fn from_flags(args: &CreateArgs, name: &str, location: &str) -> Resul
         .into_iter()
         .map(|(key, value)| (key.to_owned(), json!(value)))
         .collect();
-    Ok(json!({ "location": location, "tags": tags, "properties": properties }))
+    let mut body = json!({ "location": location, "tags": tags, "properties": properties });
+    if let Some(id) = &args.acr_identity {
+        body["identity"] = json!({ "type": "UserAssigned", "userAssignedIdentities": { id: {} } });
+    }
+    Ok(body)
 }
 
 fn container(args: &CreateArgs, name: &str, image: &str) -> Result<Value, CliError> {
@@ -113,14 +117,19 @@ fn ip_address(args: &CreateArgs) -> Result<Option<Value>, CliError> {
 
 fn credential(args: &CreateArgs, image: &str) -> Result<Option<Value>, CliError> {
     let server = args.registry_login_server.as_deref().or_else(|| registry_of(image));
+    let server = || {
+        server.ok_or_else(|| {
+            CliError::usage("the image names no registry: pass --registry-login-server")
+        })
+    };
+    if let Some(identity) = &args.acr_identity {
+        return Ok(Some(json!({ "server": server()?, "identity": identity })));
+    }
     match (&args.registry_username, &args.registry_password) {
         // A password alone may come from the environment for another command.
         (None, _) if args.registry_login_server.is_none() => Ok(None),
         (Some(username), Some(password)) => {
-            let server = server.ok_or_else(|| {
-                CliError::usage("the image names no registry: pass --registry-login-server")
-            })?;
-            Ok(Some(json!({ "server": server, "username": username, "password": password })))
+            Ok(Some(json!({ "server": server()?, "username": username, "password": password })))
         }
         _ => Err(CliError::usage(
             "a registry login needs --registry-username and --registry-password",
@@ -266,12 +275,22 @@ mod tests {
             "--image x --command-line \"'\"",
             "--image x --registry-username u",
             "--image x --registry-username u --registry-password p",
+            "--image x --acr-identity /ids/mine",
             "--image x --secure-environment-variables hunter2",
         ] {
             let error = body(line).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{line}");
             assert!(!error.to_string().contains("hunter2"));
         }
+    }
+
+    #[test]
+    fn an_identity_that_pulls_is_one_of_the_group() {
+        let body = body("--image reg.example/a --acr-identity /ids/mine").unwrap();
+        let ids = json!({ "type": "UserAssigned", "userAssignedIdentities": { "/ids/mine": {} } });
+        assert_eq!(body["identity"], ids);
+        let credential = json!([{ "server": "reg.example", "identity": "/ids/mine" }]);
+        assert_eq!(body["properties"]["imageRegistryCredentials"], credential);
     }
 
     #[test]

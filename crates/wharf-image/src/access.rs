@@ -13,7 +13,7 @@ use fs_err::os::unix::fs::OpenOptionsExt as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::{Credential, ImageError, layers, reference};
+use crate::{Credential, ImageError, Login, layers, reference};
 
 /// For whom an image is pulled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +94,12 @@ impl FingerprintKey {
     pub(crate) fn of(&self, credential: &Credential) -> String {
         let mut hasher = Sha256::new_with_prefix(self.0);
         let server = reference::canonical(&credential.server);
-        for part in [&server, &credential.username, &credential.password] {
+        // Of different numbers of parts, so that neither kind can be taken for the other.
+        let parts: &[&str] = match &credential.login {
+            Login::Password { username, password } => &[&server, username, password],
+            Login::Identity { principal, .. } => &[&server, "", "identity", principal],
+        };
+        for part in parts {
             hasher.update(part.len().to_be_bytes());
             hasher.update(part);
         }
@@ -111,14 +116,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let dir = Utf8Path::from_path(dir.path()).unwrap();
         let key = FingerprintKey::open(dir).unwrap();
-        let credential = |server: &str, username: &str, password: &str| Credential {
-            server: server.to_owned(),
-            username: username.to_owned(),
-            password: password.to_owned(),
+        let credential = |server: &str, username: &str, password: &str| {
+            Credential::password(server.to_owned(), username.to_owned(), password.to_owned())
+        };
+        let identity = |id: &str, principal: &str| Credential {
+            server: "lab".to_owned(),
+            login: Login::Identity { id: id.to_owned(), principal: principal.to_owned() },
         };
         let one = key.of(&credential("lab", "me", "secret"));
         assert_eq!(FingerprintKey::open(dir).unwrap().of(&credential("LAB", "me", "secret")), one);
         assert_ne!(key.of(&credential("lab", "mes", "ecret")), one);
+        assert_eq!(key.of(&identity("/a", "me")), key.of(&identity("/b", "me")));
+        assert_ne!(key.of(&identity("/a", "me")), key.of(&identity("/a", "you")));
+        assert_ne!(key.of(&identity("/a", "me")), key.of(&credential("lab", "", "me")));
         fs_err::remove_file(dir.join("access.key")).unwrap();
         assert_ne!(FingerprintKey::open(dir).unwrap().of(&credential("lab", "me", "secret")), one);
     }

@@ -102,6 +102,14 @@ impl ImageError {
         }
     }
 
+    /// What users may be told besides that the image cannot be had.
+    pub fn advice(&self) -> Option<String> {
+        match self {
+            Self::Registry { source, .. } => source.advice(),
+            _ => None,
+        }
+    }
+
     pub(crate) fn corrupt(what: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::Corrupt { what: what.into(), reason: reason.into() }
     }

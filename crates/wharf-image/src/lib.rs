@@ -26,5 +26,7 @@ pub use lease::Lease;
 pub use prune::{Keeping, Pruning, Removed};
 pub use pull::{Progress, PullUnderWay};
 pub use reference::registry_of;
-pub use registry::{CertificateAuthority, Credential, Mirror, RegistryConfig, RegistryError};
+pub use registry::{
+    CertificateAuthority, Credential, IdentityTokens, Login, Mirror, RegistryConfig, RegistryError,
+};
 pub use store::{Image, ImageConfig, ImageStore};

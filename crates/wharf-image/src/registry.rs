@@ -4,6 +4,7 @@
 mod auth;
 mod blob;
 mod docker_config;
+mod error;
 mod exchange;
 mod hosts;
 
@@ -15,10 +16,10 @@ use oci_spec::{
 };
 use serde_json::Value;
 
-pub use auth::Credential;
 pub(crate) use auth::credential_for;
+pub use auth::{Credential, IdentityTokens, Login};
 pub(crate) use blob::Counter;
-pub use exchange::RegistryError;
+pub use error::RegistryError;
 pub(crate) use hosts::Registries;
 pub use hosts::{CertificateAuthority, Mirror, RegistryConfig};
 

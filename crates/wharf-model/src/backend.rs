@@ -104,6 +104,8 @@ pub enum ImageRefusal {
     Inaccessible {
         /// The reference as written.
         image: String,
+        /// What its user may be told besides that.
+        advice: Option<String>,
         /// Why.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,

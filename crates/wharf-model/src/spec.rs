@@ -6,6 +6,7 @@
 use std::{fmt, net::Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{ContainerName, network::SubnetKey};
 
@@ -174,20 +175,42 @@ pub struct Amount {
     pub memory_bytes: u64,
 }
 
-/// User and password for a registry.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Who a group is for a registry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegistryCredential {
     /// Host name and optional port, without protocol.
     pub server: String,
-    /// User name.
-    pub username: String,
-    /// Password.
-    pub password: String,
+    /// What is shown there.
+    #[serde(flatten)]
+    pub login: RegistryLogin,
 }
 
-impl fmt::Debug for RegistryCredential {
+/// What a group shows to a registry.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum RegistryLogin {
+    /// A user name and a password.
+    Password {
+        /// User name.
+        username: String,
+        /// Password.
+        password: String,
+    },
+    /// A user-assigned identity of the group.
+    Identity {
+        /// Its resource id, as written.
+        identity: String,
+        /// Who it was when the group got it.
+        principal: Option<Uuid>,
+    },
+}
+
+impl fmt::Debug for RegistryLogin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}", self.username, self.server)
+        match self {
+            Self::Password { username, .. } => f.write_str(username),
+            Self::Identity { identity, .. } => f.write_str(identity),
+        }
     }
 }
 
@@ -258,4 +281,22 @@ pub struct DnsSpec {
     pub search_domains: Option<String>,
     /// Resolver options, separated by blanks.
     pub options: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_read_as_they_were_always_written() {
+        let text = r#"{"server":"s","username":"u","password":"p"}"#;
+        let known: RegistryCredential = serde_json::from_str(text).unwrap();
+        let login = RegistryLogin::Password { username: "u".to_owned(), password: "p".to_owned() };
+        assert_eq!(known.login, login);
+        assert_eq!(serde_json::to_string(&known).unwrap(), text);
+        assert!(!format!("{known:?}").contains("\"p\""));
+        let text = r#"{"server":"s","identity":"/i","principal":null}"#;
+        let known: RegistryCredential = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&known).unwrap(), text);
+    }
 }

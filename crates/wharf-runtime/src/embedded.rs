@@ -326,7 +326,8 @@ impl Backend for Embedded {
             | ErrorKind::Denied
             | ErrorKind::Corrupt
             | ErrorKind::Disk => {
-                ImageRefusal::Inaccessible { image: image.to_owned(), source: error.into() }
+                let (image, advice) = (image.to_owned(), error.advice());
+                ImageRefusal::Inaccessible { image, advice, source: error.into() }
             }
         })
     }

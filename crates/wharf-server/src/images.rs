@@ -1,15 +1,36 @@
-//! Images that nobody uses, removed before the disk is full.
+//! What images need of the daemon: tokens to pull with; and an eye on the disk, from which those
+//! that nobody uses are removed before it is full.
 
-use std::time::Duration;
+use std::{error::Error as StdError, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 use wharf_image::{Keeping, Removed};
 use wharf_model::{Error, error::chain};
+use wharf_store::Store;
 
-use crate::app::App;
+use crate::{app::App, identity::Identity};
+
+/// What tokens for registries are for: none that reaches a registry opens anything else.
+const REGISTRIES: &str = "https://containerregistry.azure.net";
 
 /// How often the disk is looked at.
 const PERIOD: Duration = Duration::from_mins(1);
+
+/// Makes the tokens with which images are pulled.
+#[derive(Debug)]
+pub(crate) struct RegistryTokens {
+    pub(crate) store: Store,
+    pub(crate) identity: Identity,
+}
+
+impl wharf_image::IdentityTokens for RegistryTokens {
+    fn token(&self, principal: &str) -> Result<String, Box<dyn StdError + Send + Sync>> {
+        let found = self.store.principal(principal.parse()?)?;
+        let found = found.ok_or("the identity was deleted")?;
+        let issued = self.identity.access_token(&found, &found.login, REGISTRIES);
+        Ok(issued.map_err(|error| error.message)?.token)
+    }
+}
 
 /// Images that a group names, as its user wrote them.
 pub(crate) async fn in_use(app: &App) -> Result<Vec<String>, Error> {

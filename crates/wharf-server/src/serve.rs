@@ -1,6 +1,7 @@
 //! Wiring: from settings to a running daemon, and down again.
 
 mod listening;
+mod settings;
 
 use std::{
     fs::File,
@@ -12,10 +13,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use nix::fcntl::{Flock, FlockArg};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use wharf_arm::container_group::RenderContext;
 use wharf_image::{ImageConfig, ImageError, ImageStore};
 use wharf_model::{
-    Name,
     backend::BackendError,
     clock::{Clock, SystemClock},
     error::chain,
@@ -24,9 +23,12 @@ use wharf_runtime::embedded::{Embedded, EmbeddedConfig, Hint, StartError};
 use wharf_shim::paths::Layout;
 use wharf_store::{AcceptError, SealKey, Store, StoreConfig, StoreError};
 
-use self::listening::{bind, listen, reached, socket};
+use self::{
+    listening::{bind, listen, reached, socket},
+    settings::{identity, settings},
+};
 use crate::{
-    app::{App, Settings},
+    app::App,
     auth::Authenticator,
     config::{Config, ConfigError, ServeArgs},
     controller::Controller,
@@ -175,11 +177,21 @@ async fn run(config: Config) -> Result<(), ServeError> {
     let [of_files, of_registries] = zones;
     let more = [management.clone(), of_files, of_registries];
     let tls = tls::load(&authority, &directory, config.listen.ip(), more)?;
-    // Early, since images also come from there. Whoever connects now is answered when all is up.
-    let tcp = if config.is_uninstalling { None } else { Some(bind(config.listen).await?) };
-    let own = tcp.as_ref().map(|tcp| reached(tcp, &config));
+    // Early, since images also come from there and are pulled with identities. Whoever connects now
+    // is answered when all is up.
+    let up = if config.is_uninstalling {
+        None
+    } else {
+        Some((bind(config.listen).await?, identity(&config, &store, &clock)?))
+    };
+    let own = up.as_ref().map(|(tcp, _)| reached(tcp, &config));
+    let mut believed = registries::believed(&config.registries, own, &directory.join("ca.pem"));
+    if let Some((_, identity)) = &up {
+        let tokens = images::RegistryTokens { store: store.clone(), identity: identity.clone() };
+        believed.identities = Some(Arc::new(tokens));
+    }
     let images = ImageStore::open(ImageConfig {
-        registries: registries::believed(&config.registries, own, &directory.join("ca.pem")),
+        registries: believed,
         boot_id: config.boot_id.clone(),
         ..ImageConfig::new(config.data_dir.join("images"))
     })?;
@@ -208,7 +220,7 @@ async fn run(config: Config) -> Result<(), ServeError> {
         hint,
     })
     .await?;
-    let Some(tcp) = tcp else {
+    let Some((tcp, identity)) = up else {
         return Ok(backend.uninstall().await?);
     };
     let zone = format!("{}.{suffix}:{}", names::REGISTRIES, reached(&tcp, &config).port());
@@ -220,8 +232,6 @@ async fn run(config: Config) -> Result<(), ServeError> {
     let listeners = listen(&config, tcp, gateway, tls).await?;
     let ingress = ingress(&config, authority).await?;
     let settings = Arc::new(settings(&config, &store, &listeners, &management)?);
-    let of = (settings.tenant.as_str(), settings.subscription.as_str());
-    let identity = Identity::start(&store, &clock, of, &config.data_dir)?;
     let auth = authenticator(&config, identity.clone())?;
     match deployments::fail_unfinished(&store, clock.now(), &settings.subscription) {
         Ok(0) => {}
@@ -345,34 +355,6 @@ fn executable() -> Result<Utf8PathBuf, ServeError> {
     let path = fs_err::read_link(&link).map_err(failed)?;
     Utf8PathBuf::from_path_buf(path)
         .map_err(|path| failed(io::Error::other(format!("{} is not UTF-8", path.display()))))
-}
-
-fn settings(
-    config: &Config,
-    store: &Store,
-    listeners: &Listeners,
-    management: &str,
-) -> Result<Settings, ServeError> {
-    let new_id = || uuid::Uuid::new_v4().to_string();
-    let address = reached(&listeners.tcp, config);
-    let path = config.data_dir.join("tls/ca.pem");
-    let certificate_authority =
-        fs_err::read_to_string(&path).map_err(|source| ServeError::Prepare { path, source })?;
-    Ok(Settings {
-        subscription: Name::new(store.meta("subscription", new_id)?),
-        tenant: store.meta("tenant", new_id)?,
-        location: wharf_arm::location::normalise(&config.location),
-        pools: config.pools,
-        publishes_ports: config.publishes_ports,
-        address: format!("https://{address}"),
-        management: format!("https://{management}"),
-        certificate_authority,
-        render: RenderContext { dns_suffix: config.dns_suffix.clone() },
-        hold: config.hold,
-        grace: config.grace,
-        capacity: host::capacity(config.capacity),
-        security: config.security.clone(),
-    })
 }
 
 async fn wait_for_signal() {

@@ -1,10 +1,13 @@
 //! Credentials for private registries (semantics.md §14).
 
 use serde_json::{Value, json};
-use wharf_model::{Error, GroupKey, spec::RegistryCredential};
+use wharf_model::{
+    Error, GroupKey,
+    spec::{RegistryCredential, RegistryLogin},
+};
 
 use super::unsupported;
-use crate::node::Node;
+use crate::{managed_identity, node::Node};
 
 /// The credentials and how they are told back, without passwords. `root` is the whole body: an
 /// identity that pulls must be one of the group's own.
@@ -22,22 +25,27 @@ pub(super) fn parse(
         }
         let identity = node.get("identity").filter(|identity| !is_blank(identity));
         let (username, password) = (node.get("username"), node.get("password"));
-        match (identity, username, password) {
+        let mut document = json!({ "server": server, "isDelegatedIdentity": false });
+        let login = match (identity, username, password) {
             (Some(identity), None, None) => {
                 check_identity(root, &identity, key)?;
-                return Err(unsupported(&identity.path, "pulling with an identity comes later"));
+                let identity = identity.text()?.to_owned();
+                document["identity"] = json!(identity);
+                if let Some(url) = node.get("identityUrl").filter(|url| !is_blank(url)) {
+                    document["identityUrl"] = json!(url.text()?);
+                }
+                RegistryLogin::Identity { identity, principal: None }
             }
             (Some(_), _, _) => return Err(ambiguous(&node, &server, key)),
             (None, Some(username), Some(password)) => {
                 let username = username.text()?.to_owned();
-                documents.push(json!({
-                    "server": server, "username": username, "isDelegatedIdentity": false,
-                }));
-                let password = password.text()?.to_owned();
-                parsed.push(RegistryCredential { server, username, password });
+                document["username"] = json!(username);
+                RegistryLogin::Password { username, password: password.text()?.to_owned() }
             }
             (None, _, _) => return Err(no_type(&node, &server, key)),
-        }
+        };
+        documents.push(document);
+        parsed.push(RegistryCredential { server, login });
     }
     Ok((parsed, documents))
 }
@@ -68,9 +76,8 @@ fn server(node: &Node<'_>, key: &GroupKey) -> Result<String, Error> {
 
 fn check_identity(root: &Node<'_>, identity: &Node<'_>, key: &GroupKey) -> Result<(), Error> {
     let wanted = identity.text()?;
-    let own = root.get("identity").and_then(|own| own.get("userAssignedIdentities"));
-    let own = own.map(|own| own.entries()).transpose()?.unwrap_or_default();
-    if own.iter().any(|(id, _)| id.eq_ignore_ascii_case(wanted)) {
+    let own = managed_identity::parse_wanted(root.value)?.unwrap_or_default().user_assigned;
+    if own.iter().any(|id| id.eq_ignore_ascii_case(wanted)) {
         return Ok(());
     }
     Err(Error::invalid(

@@ -105,6 +105,29 @@ fn no_secret_comes_back() {
 }
 
 #[test]
+fn an_identity_that_pulls_is_told_back_as_it_was_written() {
+    let id = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.ManagedIdentity/\
+              userAssignedIdentities/Mine";
+    let credential = |more: Value| {
+        let mut credential = json!({ "server": "x.io", "identity": id.to_lowercase() });
+        for (name, value) in more.as_object().unwrap() {
+            credential[name] = value.clone();
+        }
+        let properties = echo(&with(&[
+            ("/properties/imageRegistryCredentials", json!([credential])),
+            ("/identity", json!({ "type": "UserAssigned", "userAssignedIdentities": { id: {} } })),
+        ]));
+        properties["properties"]["imageRegistryCredentials"][0].clone()
+    };
+    let told =
+        json!({ "server": "x.io", "identity": id.to_lowercase(), "isDelegatedIdentity": false });
+    assert_eq!(credential(json!({})), told);
+    assert_eq!(credential(json!({ "username": null, "password": null, "identityUrl": "" })), told);
+    let url = json!({ "identityUrl": "https://x.io/id" });
+    assert_eq!(credential(url.clone())["identityUrl"], url["identityUrl"]);
+}
+
+#[test]
 fn what_was_not_sent_is_not_told_but_for_the_defaults() {
     let document = echo(&with(&[]));
     let container = document["properties"]["containers"][0]["properties"].as_object().unwrap();

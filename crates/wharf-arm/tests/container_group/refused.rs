@@ -179,7 +179,7 @@ fn registry_credentials_are_of_one_type() {
         let id = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.ManagedIdentity/\
                   userAssignedIdentities/mine";
         let credentials = json!([credential]);
-        let identity = json!({ "type": "None", "userAssignedIdentities": { id: {} } });
+        let identity = json!({ "type": "UserAssigned", "userAssignedIdentities": { id: {} } });
         refusal(&[("/properties/imageRegistryCredentials", credentials), ("/identity", identity)])
     };
     let password = json!({ "username": "u", "password": "p" });

@@ -40,7 +40,7 @@ pub(crate) struct CreateArgs {
     #[arg(short, long, value_name = "FILE", conflicts_with_all = [
         "image", "cpu", "memory", "ports", "protocol", "dns_name_label", "ip_address",
         "environment_variables", "secure_environment_variables", "command_line", "restart_policy",
-        "os_type", "tags", "registry_login_server", "registry_username",
+        "os_type", "tags", "registry_login_server", "registry_username", "acr_identity",
         "azure_file_volume_share_name", "secrets", "gitrepo_url",
     ])]
     file: Option<Utf8PathBuf>,
@@ -98,6 +98,9 @@ pub(crate) struct CreateArgs {
     /// Log in with this password
     #[arg(long, value_name = "PASSWORD", env = "WHARF_REGISTRY_PASSWORD", hide_env_values = true)]
     pub(crate) registry_password: Option<String>,
+    /// Log in with a token of this user-assigned identity, which the group gets as well
+    #[arg(long, value_name = "ID", conflicts_with = "registry_username")]
+    pub(crate) acr_identity: Option<String>,
     /// Mount this file share
     #[arg(long, value_name = "SHARE", requires_all = ["azure_file_volume_account_name", "azure_file_volume_mount_path"], help_heading = "Volumes")]
     pub(crate) azure_file_volume_share_name: Option<String>,

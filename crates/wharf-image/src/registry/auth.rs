@@ -1,33 +1,66 @@
 //! How one shows a registry who one is: basic, bearer tokens (distribution specification), and
 //! Azure Container Registry's exchange of tokens.
 
-use std::fmt;
+use std::{error::Error, fmt, sync::Arc};
 
 use reqwest::{Client, Response, StatusCode, Url, header};
 use serde::Deserialize;
 
-use super::exchange::{self, RegistryError};
+use super::{RegistryError, exchange};
 use crate::reference::{canonical, is_loopback};
 
 /// The user name that says that the password is a refresh token, or an access token of Microsoft
 /// Entra that an Azure Container Registry exchanges for one.
 pub(super) const REFRESH_TOKEN_USER: &str = "00000000-0000-0000-0000-000000000000";
 
-/// User and password for one registry.
-#[derive(Clone)]
+/// Who one is for one registry.
+#[derive(Clone, Debug)]
 pub struct Credential {
     /// Host and optional port.
     pub server: String,
-    /// User name.
-    pub username: String,
-    /// Password.
-    pub password: String,
+    /// What is shown there.
+    pub login: Login,
 }
 
-impl fmt::Debug for Credential {
+/// What is shown to a registry.
+#[derive(Clone)]
+pub enum Login {
+    /// A user name and a password.
+    Password {
+        /// User name.
+        username: String,
+        /// Password.
+        password: String,
+    },
+    /// A token of a managed identity, made when it is needed.
+    Identity {
+        /// What users call it: its resource id.
+        id: String,
+        /// Who it is, whatever it is called.
+        principal: String,
+    },
+}
+
+impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}", self.username, self.server)
+        match self {
+            Self::Password { username, .. } => f.write_str(username),
+            Self::Identity { id, .. } => f.write_str(id),
+        }
     }
+}
+
+impl Credential {
+    /// With a user name and a password.
+    pub fn password(server: String, username: String, password: String) -> Self {
+        Self { server, login: Login::Password { username, password } }
+    }
+}
+
+/// Whoever makes tokens of managed identities.
+pub trait IdentityTokens: fmt::Debug + Send + Sync {
+    /// A token with which this principal reaches registries. May block.
+    fn token(&self, principal: &str) -> Result<String, Box<dyn Error + Send + Sync>>;
 }
 
 /// The credential that is meant for a registry.
@@ -114,28 +147,68 @@ pub(super) struct TokenAsk<'a> {
     /// The registry: a secret for it goes nowhere without TLS if it has TLS itself.
     pub(super) registry: &'a Url,
     pub(super) repository: &'a str,
-    pub(super) credential: Option<&'a Credential>,
+    pub(super) login: Option<&'a Login>,
+    pub(super) identities: Option<&'a Arc<dyn IdentityTokens>>,
 }
 
 impl TokenAsk<'_> {
     /// Meets a challenge.
     pub(super) async fn meet(&self, challenge: Challenge) -> Result<Authorization, RegistryError> {
-        match (challenge, self.credential) {
-            (Challenge::Basic, Some(known)) => {
-                Ok(Authorization::Basic(known.username.clone(), known.password.clone()))
+        match (challenge, self.login) {
+            (Challenge::Basic, Some(Login::Password { username, password })) => {
+                Ok(Authorization::Basic(username.clone(), password.clone()))
+            }
+            (Challenge::Basic, Some(Login::Identity { id, .. })) => {
+                Err(RegistryError::OnlyPasswords { id: id.clone() })
             }
             (Challenge::Basic, None) => Err(RegistryError::NoCredential),
             (Challenge::Bearer { realm, service, scope }, known) => {
                 let realm = self.realm(&realm)?;
                 let scope = scope.unwrap_or_else(|| format!("repository:{}:pull", self.repository));
                 let service = service.unwrap_or_default();
-                let token = match known.filter(|known| known.username == REFRESH_TOKEN_USER) {
-                    Some(known) => self.refresh(&realm, (&service, &scope), &known.password).await,
-                    None => self.token(&realm, (&service, &scope)).await,
+                let of = (service.as_str(), scope.as_str());
+                let token = match known {
+                    Some(Login::Identity { id, principal }) => {
+                        self.as_identity(&realm, of, (id, principal)).await
+                    }
+                    Some(Login::Password { username, password })
+                        if username == REFRESH_TOKEN_USER =>
+                    {
+                        self.refresh(&realm, of, password).await
+                    }
+                    Some(Login::Password { username, password }) => {
+                        self.token(&realm, of, Some((username, password))).await
+                    }
+                    None => self.token(&realm, of, None).await,
                 };
                 token.map(Authorization::Bearer)
             }
         }
+    }
+
+    /// A token for one of a managed identity, which the registry has to trust.
+    async fn as_identity(
+        &self,
+        realm: &Url,
+        of: (&str, &str),
+        (id, principal): (&str, &str),
+    ) -> Result<String, RegistryError> {
+        let failed = |source| RegistryError::IdentityToken { id: id.to_owned(), source };
+        let issuer = Arc::clone(self.identities.ok_or_else(|| failed("nobody makes them".into()))?);
+        let principal = principal.to_owned();
+        let token = tokio::task::spawn_blocking(move || issuer.token(&principal));
+        let token = token.await.map_err(|error| failed(error.into()))?.map_err(failed)?;
+        let refresh = self.exchange(realm, of.0, &token).await.map_err(|error| match error {
+            // No such address, or nothing that is known there.
+            RegistryError::Denied { .. } | RegistryError::NotFound | RegistryError::NoToken => {
+                RegistryError::UnknownIssuer { id: id.to_owned() }
+            }
+            RegistryError::Refused { status, .. } if status.is_client_error() => {
+                RegistryError::UnknownIssuer { id: id.to_owned() }
+            }
+            other => other,
+        })?;
+        self.refresh_token(realm, of, &refresh).await
     }
 
     fn realm(&self, realm: &str) -> Result<Url, RegistryError> {
@@ -150,15 +223,20 @@ impl TokenAsk<'_> {
     }
 
     /// The token flow of the distribution specification.
-    async fn token(&self, realm: &Url, of: (&str, &str)) -> Result<String, RegistryError> {
+    async fn token(
+        &self,
+        realm: &Url,
+        of: (&str, &str),
+        login: Option<(&str, &str)>,
+    ) -> Result<String, RegistryError> {
         let mut url = realm.clone();
         if !of.0.is_empty() {
             url.query_pairs_mut().append_pair("service", of.0);
         }
         url.query_pairs_mut().append_pair("scope", of.1);
         let mut request = self.client.get(url);
-        if let Some(known) = self.credential {
-            request = request.basic_auth(&known.username, Some(&known.password));
+        if let Some((username, password)) = login {
+            request = request.basic_auth(username, Some(password));
         }
         let tokens = self.tokens(request).await?;
         tokens.token.or(tokens.access_token).ok_or(RegistryError::NoToken)
@@ -176,13 +254,23 @@ impl TokenAsk<'_> {
             Err(RegistryError::Denied { .. }) => {}
             other => return other,
         }
+        let refresh = self.exchange(realm, of.0, secret).await?;
+        self.refresh_token(realm, of, &refresh).await
+    }
+
+    /// A refresh token of the registry for a token of whom it trusts.
+    async fn exchange(
+        &self,
+        realm: &Url,
+        service: &str,
+        token: &str,
+    ) -> Result<String, RegistryError> {
         let mut exchange = realm.clone();
         exchange.set_path("/oauth2/exchange");
         exchange.set_query(None);
-        let form = [("grant_type", "access_token"), ("service", of.0), ("access_token", secret)];
+        let form = [("grant_type", "access_token"), ("service", service), ("access_token", token)];
         let tokens = self.tokens(self.form(exchange, &form)).await?;
-        let refresh = tokens.refresh_token.ok_or(RegistryError::NoToken)?;
-        self.refresh_token(realm, of, &refresh).await
+        tokens.refresh_token.ok_or(RegistryError::NoToken)
     }
 
     async fn refresh_token(
@@ -218,7 +306,7 @@ impl TokenAsk<'_> {
             return serde_json::from_slice(&body).map_err(|_| RegistryError::NoToken);
         }
         // Token servers of OAuth answer 400 to a secret that is none.
-        if matches!(status, StatusCode::BAD_REQUEST) && self.credential.is_some() {
+        if matches!(status, StatusCode::BAD_REQUEST) && self.login.is_some() {
             return Err(RegistryError::Denied { status });
         }
         Err(RegistryError::refused(status, &body))

@@ -35,22 +35,22 @@ pub(super) fn read(path: &Utf8Path) -> Result<Vec<Credential>, RegistryError> {
 impl Login {
     fn credential(self, server: String) -> Option<Credential> {
         if let Some(token) = self.identitytoken.filter(|token| !token.is_empty()) {
-            let username = REFRESH_TOKEN_USER.to_owned();
-            return Some(Credential { server, username, password: token });
+            return Some(Credential::password(server, REFRESH_TOKEN_USER.to_owned(), token));
         }
         if let Some((username, password)) = self.username.zip(self.password) {
-            return Some(Credential { server, username, password });
+            return Some(Credential::password(server, username, password));
         }
         let decoded = String::from_utf8(STANDARD.decode(self.auth?.trim()).ok()?).ok()?;
         let (username, password) = decoded.split_once(':')?;
         let password = password.trim_end_matches('\0').to_owned();
-        Some(Credential { server, username: username.to_owned(), password })
+        Some(Credential::password(server, username.to_owned(), password))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Login;
 
     #[test]
     fn all_forms_of_a_credential_are_read() {
@@ -64,8 +64,13 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let mut known = read(&path).unwrap();
         known.sort_by(|a, b| a.server.cmp(&b.server));
-        let told: Vec<(&str, &str)> =
-            known.iter().map(|known| (known.username.as_str(), known.password.as_str())).collect();
+        let told: Vec<(&str, &str)> = known
+            .iter()
+            .map(|known| match &known.login {
+                Login::Password { username, password } => (username.as_str(), password.as_str()),
+                Login::Identity { .. } => unreachable!("the file knows none"),
+            })
+            .collect();
         assert_eq!(told, [(REFRESH_TOKEN_USER, "token"), ("me", "secret:1"), ("you", "pass")]);
         std::fs::write(&path, r#"{"auths": {"a": {"auth": 17secret}}}"#).unwrap();
         assert!(!format!("{}", read(&path).unwrap_err()).contains("17secret"));

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -11,8 +11,8 @@ use oci_spec::distribution::Reference;
 use reqwest::{Certificate, Client, Url, redirect::Policy};
 
 use super::{
-    Conversation, Credential, Patience, RegistryError, credential_for, docker_config,
-    exchange::Endpoint,
+    Conversation, Credential, IdentityTokens, Patience, RegistryError, credential_for,
+    docker_config, exchange::Endpoint,
 };
 use crate::{
     ImageError,
@@ -58,6 +58,8 @@ pub struct RegistryConfig {
     pub connect_timeout: Duration,
     /// How long a registry may be silent.
     pub read_timeout: Duration,
+    /// Who makes tokens of the identities that groups pull with.
+    pub identities: Option<Arc<dyn IdentityTokens>>,
 }
 
 impl Default for RegistryConfig {
@@ -69,6 +71,7 @@ impl Default for RegistryConfig {
             docker_config: None,
             connect_timeout: Duration::from_secs(5),
             read_timeout: Duration::from_secs(15),
+            identities: None,
         }
     }
 }
@@ -153,7 +156,8 @@ impl Registries {
         let client = self.client(&name)?;
         let patience = self.config.connect_timeout + self.config.read_timeout * 2;
         let repository = reference.repository().to_owned();
-        Ok(Endpoint::new(base, client, credential, repository, patience))
+        let identities = self.config.identities.clone();
+        Ok(Endpoint::new(base, client, credential, repository, patience).trusting(identities))
     }
 
     fn host_credential(&self, registry: &str) -> Result<Option<Credential>, RegistryError> {

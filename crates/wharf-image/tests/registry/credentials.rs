@@ -1,7 +1,11 @@
 //! Who one is, and who learns of it.
 
+use std::{error::Error, sync::Arc};
+
 use camino::Utf8PathBuf;
-use wharf_image::{CertificateAuthority, Credential, ErrorKind, RegistryConfig};
+use wharf_image::{
+    CertificateAuthority, Credential, ErrorKind, IdentityTokens, Login, RegistryConfig,
+};
 
 use crate::{
     Lab, archive, chain, gzip,
@@ -15,7 +19,32 @@ const FILES: &[(&str, &[u8])] = &[("a", b"1")];
 
 fn login(server: &str, username: &str, password: &str) -> Vec<Credential> {
     let [server, username, password] = [server, username, password].map(str::to_owned);
-    vec![Credential { server, username, password }]
+    vec![Credential::password(server, username, password)]
+}
+
+/// An issuer that has a token which registries know for one principal, and another for all others.
+#[derive(Debug)]
+struct Issuer;
+
+impl IdentityTokens for Issuer {
+    fn token(&self, principal: &str) -> Result<String, Box<dyn Error + Send + Sync>> {
+        match principal {
+            "deleted" => Err("the identity was deleted".into()),
+            "known" => Ok(ENTRA_TOKEN.to_owned()),
+            _ => Ok("token-of-somebody-else".to_owned()),
+        }
+    }
+}
+
+fn identity(server: &str, principal: &str) -> Vec<Credential> {
+    let login =
+        Login::Identity { id: format!("/ids/{principal}"), principal: principal.to_owned() };
+    vec![Credential { server: server.to_owned(), login }]
+}
+
+fn with_issuer() -> Lab {
+    let identities: Option<Arc<dyn IdentityTokens>> = Some(Arc::new(Issuer));
+    Lab::with(RegistryConfig { identities, ..RegistryConfig::default() })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,6 +98,56 @@ async fn tokens_of_azure_container_registries_are_exchanged() {
     let wrong = login(&server.registry.address, zero, "nonsense");
     let error = Lab::new().pull_as(&image, &wrong).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Denied);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_identity_pulls_with_a_token_that_the_registry_exchanges() {
+    let server = TokenServer::start();
+    let image = push(&server.registry, "lab/app", FILES);
+    let address = &server.registry.address.clone();
+    let (lab, before) = (with_issuer(), server.requests().len());
+    lab.store.check(&image, &identity(address, "known")).await.unwrap();
+    lab.pull_as(&image, &identity(address, "known")).await.unwrap();
+    let asked = server.requests()[before..].join(" ").replace(" HTTP/1.1", "");
+    let [exchange, token] = ["POST /oauth2/exchange", "POST /oauth2/token"];
+    assert_eq!(asked, [exchange, token, exchange, token].join(" "));
+    // It is here for that identity, and for nobody else.
+    let others = [
+        vec![],
+        identity(address, "stranger"),
+        identity(address, "deleted"),
+        login(address, "", "known"),
+    ];
+    for other in others {
+        let error = lab.store.check(&image, &other).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Denied, "{}", chain(&error));
+    }
+    drop(server.registry);
+    lab.store.check(&image, &identity(address, "known")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_takes_no_token_of_an_identity_is_told_by_name() {
+    let server = TokenServer::start();
+    let image = push(&server.registry, "lab/app", FILES);
+    let private = Registry::private();
+    let basic = push(&private, "lab/app", FILES);
+    for (image, registry, principal, told) in [
+        (&image, &server.registry, "stranger", "has to trust Wharf as the issuer of tokens"),
+        (&image, &server.registry, "deleted", "is it there?"),
+        (&basic, &private, "known", "takes user names and passwords"),
+    ] {
+        let error = with_issuer().pull_as(image, &identity(&registry.address, principal)).await;
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Denied, "{}", chain(&error));
+        let advice = error.advice().unwrap_or_default();
+        assert!(advice.contains(told) && advice.contains(&format!("/ids/{principal}")), "{advice}");
+        assert!(!format!("{error:?}{}", chain(&error)).contains("token-of-somebody-else"));
+    }
+    // Nobody but the registry that the credential names is shown anything.
+    let elsewhere = identity("other.example", "known");
+    let error = with_issuer().store.check(&image, &elsewhere).await.unwrap_err();
+    assert_eq!((error.kind(), error.advice()), (ErrorKind::Denied, None));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,14 +12,14 @@ use std::{
 
 use jiff::Timestamp;
 use tokio_util::task::TaskTracker;
-use wharf_image::{Audience, Credential, ImageStore};
+use wharf_image::{Audience, Credential, ImageStore, Login};
 use wharf_model::{
     ContainerName, GroupId,
     clock::Clock,
     error::chain,
     event::{EventReason, Occurrence},
     plan::ImageObs,
-    spec::{GroupSpec, RegistryCredential},
+    spec::{GroupSpec, RegistryCredential, RegistryLogin},
 };
 
 use super::{
@@ -239,8 +239,15 @@ pub(super) fn credentials(credentials: &[RegistryCredential]) -> Vec<Credential>
         .iter()
         .map(|credential| Credential {
             server: credential.server.clone(),
-            username: credential.username.clone(),
-            password: credential.password.clone(),
+            login: match &credential.login {
+                RegistryLogin::Password { username, password } => {
+                    Login::Password { username: username.clone(), password: password.clone() }
+                }
+                RegistryLogin::Identity { identity, principal } => Login::Identity {
+                    id: identity.clone(),
+                    principal: principal.map(|id| id.to_string()).unwrap_or_default(),
+                },
+            },
         })
         .collect()
 }

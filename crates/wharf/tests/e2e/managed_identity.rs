@@ -8,7 +8,7 @@ use crate::{
     harness::{
         Daemon,
         group::{container, group},
-        registry::program_layout,
+        registry::{Registry, program_layout},
         text, wait_for,
     },
 };
@@ -171,6 +171,35 @@ fn the_identity_is_chosen_as_azure_has_it_chosen() {
     assert_eq!(send(&world.wharf, "DELETE", &path, None).status, 200);
     let gone = world.ask_token("with", &format!("&msi_res_id={id}"));
     assert_eq!(refusal(&gone), "Identity not found", "it was deleted");
+}
+
+#[test]
+fn a_registry_that_knows_no_tokens_of_wharf_is_told_of_when_an_identity_pulls() {
+    let wharf = Daemon::start();
+    let home = home(&wharf);
+    let world = World { wharf, home };
+    let registry = Registry::private();
+    let image = registry.push_busybox("team/app");
+    let puller = world.identity("puller", None);
+    let id = puller["id"].as_str().unwrap();
+    let create = |identity: &str| {
+        let credential = json!({ "server": registry.address, "identity": identity });
+        let containers = [container("c", &json!({ "image": image }))];
+        let mut body =
+            group("pulled", &containers, &json!({ "imageRegistryCredentials": [credential] }));
+        body["identity"] = json!({ "type": "UserAssigned", "userAssignedIdentities": { id: {} } });
+        let rest = "providers/Microsoft.ContainerInstance/containerGroups/pulled";
+        let path = format!("{}/{rest}?api-version=2025-09-01", world.home);
+        let answer = send(&world.wharf, "PUT", &path, Some(&body.to_string()));
+        assert_eq!(answer.status, 400, "{}", answer.body);
+        let error = &answer.body["error"];
+        [&error["code"], &error["message"]].map(|text| text.as_str().unwrap().to_owned())
+    };
+    let [code, message] = create(id);
+    assert_eq!(code, "InaccessibleImage");
+    let told = format!("it takes user names and passwords, and no token of the identity {id}.");
+    assert!(message.ends_with(&told), "{message}");
+    assert_eq!(create(&format!("{id}-2"))[0], "InvalidImageRegistryIdentity");
 }
 
 #[test]

@@ -49,11 +49,13 @@ pub(crate) async fn handle(
     }
     check_capacity(&app, &proposal.location, &proposal.spec)?;
     host_ports::check(&app, &key, &proposal.spec).await?;
+    // Only who may assign an identity can make Wharf use it.
+    let assigned = identity::assigned(&app, &caller, &key, body, &mut proposal).await?;
     // Until the group is in the store nothing else says that its images are in use.
     let names: Vec<String> = proposal.spec.all_containers().map(|c| c.image.clone()).collect();
     let _kept = app.images.keep(names.iter().map(String::as_str));
     check_images(&app, &key, &proposal.spec).await?;
-    identity::attach(&app, &caller, &key, body, &mut proposal).await?;
+    identity::attach(&app, &key, assigned.as_ref(), &mut proposal).await?;
     let accepted = app.accept(&key, move |current| change::put(current, proposal)).await;
     identity::tidy(&app, &key, body).await?;
     let accepted = accepted?;

@@ -8,6 +8,7 @@ use wharf_model::{
     Error, GroupKey, Name, ResourceGroupKey, ResourceKey,
     access::{Principal, PrincipalKind},
     change::Proposal,
+    spec::RegistryLogin,
 };
 
 use crate::{app::App, auth::Caller, handlers::subnets::check_linked};
@@ -31,25 +32,52 @@ pub(crate) async fn managed(app: &App, resource: &str, name: &str) -> Result<Pri
     app.read(move |store| store.ensure_managed_identity(&made)).await
 }
 
-/// Puts the identities that a body asks for into the document of the group.
-pub(super) async fn attach(
+/// The identities of a body, if it has any.
+#[derive(Debug)]
+pub(super) struct Assigned {
+    has_system: bool,
+    /// As they were written, and who they are.
+    user_assigned: Vec<(String, Principal)>,
+}
+
+/// Looks the identities of a body up, which its sender must be allowed to assign, and says who
+/// those are that images are pulled with.
+pub(super) async fn assigned(
     app: &App,
     caller: &Caller,
     key: &GroupKey,
     body: &Value,
     proposal: &mut Proposal,
-) -> Result<(), Error> {
-    let Some(wanted) = managed_identity::parse_wanted(body)? else { return Ok(()) };
+) -> Result<Option<Assigned>, Error> {
+    let Some(wanted) = managed_identity::parse_wanted(body)? else { return Ok(None) };
     let id = wharf_arm::resource_id::container_group(key);
     let mut user_assigned = Vec::new();
     for assigned in &wanted.user_assigned {
         check_may_assign(app, caller, &id, assigned).await?;
         user_assigned.push((assigned.clone(), user_assigned_principal(app, assigned).await?));
     }
+    for credential in &mut proposal.spec.registry_credentials {
+        if let RegistryLogin::Identity { identity, principal } = &mut credential.login {
+            let found = user_assigned.iter().find(|(id, _)| id.eq_ignore_ascii_case(identity));
+            *principal = found.map(|(_, found)| found.id);
+        }
+    }
+    Ok(Some(Assigned { has_system: wanted.has_system, user_assigned }))
+}
+
+/// Puts the identities of a group into its document.
+pub(super) async fn attach(
+    app: &App,
+    key: &GroupKey,
+    assigned: Option<&Assigned>,
+    proposal: &mut Proposal,
+) -> Result<(), Error> {
+    let Some(wanted) = assigned else { return Ok(()) };
+    let id = wharf_arm::resource_id::container_group(key);
     let system =
         if wanted.has_system { Some(managed(app, &id, key.name.as_str()).await?) } else { None };
     let tenant = &app.settings.tenant;
-    let block = managed_identity::render_block(system.as_ref(), &user_assigned, tenant);
+    let block = managed_identity::render_block(system.as_ref(), &wanted.user_assigned, tenant);
     let mut document: Value = serde_json::from_str(&proposal.document)
         .map_err(|error| Error::internal(format!("read a document just written: {error}")))?;
     document["identity"] = json!(block);

@@ -62,7 +62,7 @@ async fn pull(
     let Request { reference, username, password } = request;
     let credentials: Vec<Credential> = wharf_image::registry_of(&reference)
         .zip(username.zip(password))
-        .map(|(server, (username, password))| Credential { server, username, password })
+        .map(|(server, (username, password))| Credential::password(server, username, password))
         .into_iter()
         .collect();
     let tell = |progress| drop(lines.send(json!({ "progress": progress })));
