@@ -2,15 +2,17 @@ import { Button, FluentProvider, MessageBar, MessageBarBody, webDarkTheme, webLi
 import { Component, Suspense, useEffect, useState, type ReactNode } from "react";
 import { createRoot } from "react-dom/client";
 import { signOut, start } from "./auth";
-import { Empty, Failure, Loading } from "./parts/common";
+import { Empty, Failure, Loading } from "./parts/show";
 import { Overview } from "./pages/Overview";
 import { later, Link, usePath } from "./router";
 import { useGroups } from "./watch";
 import "./style.css";
 
 const GroupPage = later(() => import("./pages/Group"));
-const Create = later(() => import("./pages/Create"));
+const Create = later(() => import("./pages/create/Create"));
 const Images = later(() => import("./pages/Images"));
+const Registries = later(() => import("./pages/Registries"));
+const Registry = later(() => import("./pages/Registry"));
 const Files = later(() => import("./pages/Files"));
 const Folder = later(() => import("./pages/Folder"));
 const Networks = later(() => import("./pages/Networks"));
@@ -18,7 +20,7 @@ const Access = later(() => import("./pages/Access"));
 const Activity = later(() => import("./pages/Activity"));
 const Health = later(() => import("./pages/Health"));
 
-const PAGES = [["/", "Container groups"], ["/images", "Images"], ["/files", "File shares"], ["/networks", "Virtual networks"], ["/access", "Access control"], ["/activity", "Activity log"], ["/health", "Health"]];
+const PAGES = [["/", "Container groups"], ["/images", "Images"], ["/registries", "Registries"], ["/files", "File shares"], ["/networks", "Virtual networks"], ["/access", "Access control"], ["/activity", "Activity log"], ["/health", "Health"]];
 
 function Page({ path }: { path: string }) {
   const raw = path.split("/").filter(Boolean);
@@ -28,6 +30,7 @@ function Page({ path }: { path: string }) {
   if (!parts.length) return <Overview />;
   if (parts[0] === "create") return <Create />;
   if (parts[0] === "images") return <Images />;
+  if (parts[0] === "registries") return parts.length > 2 ? <Registry key={path} rg={parts[1]} name={parts[2]} /> : <Registries />;
   if (parts[0] === "files") return <Files />;
   if (parts[0] === "networks") return <Networks />;
   if (parts[0] === "access") return <Access />;
@@ -62,15 +65,11 @@ function App({ user }: { user: string }) {
     return () => clearTimeout(timer);
   }, [isLive]);
   useEffect(() => void (document.documentElement.style.colorScheme = isDark ? "dark" : "light"), [isDark]);
+  const isAt = (to: string) => (to === "/" ? path === "/" || /^\/(groups|create)/.test(path) : path === to || path.startsWith(`${to}/`));
   return (
     <FluentProvider theme={isDark ? webDarkTheme : webLightTheme} className="app">
       <header className="top">
         <Link to="/" className="brand"><img src="/portal/icon.svg" alt="" />Wharf</Link>
-        <nav aria-label="Main">
-          {PAGES.map(([to, title]) => (
-            <Link key={to} to={to} aria-current={path === to || (to !== "/" && path.startsWith(`${to}/`)) ? "page" : undefined}>{title}</Link>
-          ))}
-        </nav>
         <span className="user" title={user}>{user}</span>
         <Button size="small" appearance="subtle" onClick={() => {
           localStorage.setItem("theme", isDark ? "light" : "dark");
@@ -78,6 +77,11 @@ function App({ user }: { user: string }) {
         }}>{isDark ? "Light" : "Dark"}</Button>
         <Button size="small" appearance="subtle" onClick={signOut}>Sign out</Button>
       </header>
+      <nav className="pages" aria-label="Main">
+        {PAGES.map(([to, title]) => (
+          <Link key={to} to={to} aria-current={isAt(to) ? "page" : undefined}>{title}</Link>
+        ))}
+      </nav>
       <main>
         {isLate && !isLive && (
           <MessageBar intent="warning"><MessageBarBody>

@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 import { browser, button, confirm, look, noButtons, page, password, reload, run, shell, shots, signIn, signOut, state, tab, until, visit } from "./browser.mjs";
 import { files } from "./files.mjs";
 import { places } from "./places.mjs";
+import { registries } from "./registries.mjs";
 
 const { WHARF_OWNER: owner, WHARF_READER: reader } = process.env;
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
@@ -174,15 +175,18 @@ await run(async () => {
   const name = await create();
   await use(name);
   await files.use();
+  await registries.use();
   await places.use();
   await refuse();
   await rest();
   await readOnly(name);
   await files.readOnly();
+  await registries.readOnly();
   await places.readOnly();
   await signOut();
   await remove(name);
   await files.remove();
+  await registries.remove();
   await places.remove();
 });
 process.exit(0);

@@ -30,6 +30,7 @@ mod subnet;
 mod versions;
 mod volumes;
 
+pub use exposure::is_dns_label;
 pub use parse::{parse, parse_patch};
 pub use render::{RenderContext, View, event, render};
 pub(crate) use secret_volume::plain_files;

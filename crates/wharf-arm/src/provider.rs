@@ -142,6 +142,7 @@ pub const PROVIDERS: &[Provider] = &[
             regional("virtualNetworks/subnets", NETWORK),
             regional("networkSecurityGroups", NETWORK),
             regional("networkSecurityGroups/securityRules", NETWORK),
+            regional("locations/CheckDnsNameAvailability", NETWORK),
         ],
     },
     Provider {

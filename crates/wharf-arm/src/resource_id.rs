@@ -90,6 +90,7 @@ const SEGMENTS: &[&str] = &[
     "listKeys",
     "regenerateKey",
     "checkNameAvailability",
+    "CheckDnsNameAvailability",
     "Microsoft.ContainerRegistry",
     "registries",
     "listCredentials",

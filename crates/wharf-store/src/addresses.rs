@@ -42,6 +42,16 @@ impl Store {
         id.map_or(Ok(None), |id| self.group_by_id(&id))
     }
 
+    /// Whether some group has this DNS name, given without the installation's suffix.
+    pub fn has_name(&self, name: &str) -> Result<bool, StoreError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM dns_names WHERE name = ?1)")
+                .and_then(|mut select| select.query_row([name], |row| row.get(0)))
+                .map_err(sql("look for a DNS name"))
+        })
+    }
+
     /// Whether some group's DNS name ends with this one.
     pub fn has_names_below(&self, name: &str) -> Result<bool, StoreError> {
         self.read(|connection| {

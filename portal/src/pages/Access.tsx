@@ -1,7 +1,8 @@
 import { Button, Field, Select } from "@fluentui/react-components";
 import { useState } from "react";
 import { call, get, home, useAsync, usePermissions, type Json } from "../api";
-import { Age, ConfirmDelete, Empty, Failure, FormDialog, Loading } from "../parts/common";
+import { ConfirmDelete, FormDialog } from "../parts/dialogs";
+import { Age, Empty, Failure, Loading } from "../parts/show";
 
 const AUTHORIZATION = "providers/Microsoft.Authorization";
 const COLLECTIONS = [["users", "User"], ["servicePrincipals", "Service principal"], ["managedIdentities", "Managed identity"]];

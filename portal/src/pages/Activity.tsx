@@ -1,5 +1,5 @@
 import { get, home, useAsync, type Json } from "../api";
-import { Age, Empty, Failure, Loading } from "../parts/common";
+import { Age, Empty, Failure, Loading } from "../parts/show";
 
 export default function Activity() {
   const { value, error } = useAsync("activity", async () => {

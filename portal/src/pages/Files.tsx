@@ -1,8 +1,12 @@
 import { Button, Field, Input } from "@fluentui/react-components";
-import { useEffect, useState } from "react";
+import { useState } from "react";
 import { home, parseId, useAsync, usePermissions, type Json } from "../api";
-import { arm, listAccounts, listShares } from "../files";
-import { Age, ConfirmDelete, Empty, Failure, FormDialog, Loading, ResourceGroup, useResourceGroup } from "../parts/common";
+import { arm, complaintAbout, listAccounts, listShares } from "../files";
+import { useComplaint } from "../parts/complaint";
+import { ConfirmDelete, FormDialog } from "../parts/dialogs";
+import { bad } from "../parts/format";
+import { ResourceGroup, useResourceGroup } from "../parts/resource-group";
+import { Age, Empty, Failure, Loading } from "../parts/show";
 import { Link } from "../router";
 
 const ACCOUNTS = "Microsoft.Storage/storageAccounts";
@@ -84,8 +88,8 @@ function CreateAccount({ onDone, onClose }: CreateProps) {
   const rg = useResourceGroup();
   const [name, setName] = useState("");
   const isNamed = /^[a-z0-9]{3,24}$/.test(name);
-  const taken = useTaken(isNamed ? name : "", sub?.id);
-  const problem = name && !isNamed ? "Use 3 to 24 lowercase letters and digits." : taken;
+  const { complaint } = useComplaint(isNamed ? name : "", complaintAbout);
+  const problem = name && !isNamed ? "Use 3 to 24 lowercase letters and digits." : complaint;
   const create = async () => {
     const scope = await rg.make();
     await arm("PUT", `${scope}/providers/${ACCOUNTS}/${name}`, { location: sub!.location, kind: "StorageV2", sku: { name: "Standard_LRS" } });
@@ -101,27 +105,12 @@ function CreateAccount({ onDone, onClose }: CreateProps) {
   );
 }
 
-/** Why a name cannot be had, asked when typing rests. */
-function useTaken(name: string, sub?: string): string | undefined {
-  const [found, set] = useState<{ name: string; message?: string }>();
-  useEffect(() => {
-    if (!name || !sub) return;
-    const timer = setTimeout(() => {
-      const ask = arm("POST", `${sub}/providers/Microsoft.Storage/checkNameAvailability`, { name, type: ACCOUNTS });
-      ask.then((answer) => set({ name, message: answer.nameAvailable ? undefined : answer.message }), () => {});
-    }, 300);
-    return () => clearTimeout(timer);
-  }, [name, sub]);
-  return found?.name === name ? found.message : undefined;
-}
-
 function CreateShare({ account, onDone, onClose }: CreateProps & { account: Json }) {
   const [name, setName] = useState("");
   const [quota, setQuota] = useState("5120");
   const isNamed = name.length >= 3 && name.length <= 63 && /^[a-z0-9]+(-[a-z0-9]+)*$/.test(name);
   const gib = Number(quota);
   const isQuota = Number.isInteger(gib) && gib >= 1 && gib <= 102_400;
-  const bad = (isWrong: boolean, validationMessage: string) => (isWrong ? { validationMessage, validationState: "error" as const } : {});
   const create = async () => {
     const id = `${account.id}/fileServices/default/shares/${name}`;
     if ((await listShares(account.id)).some((share) => share.name === name)) throw new Error(`There is a share ${name} already.`);

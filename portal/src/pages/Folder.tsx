@@ -2,7 +2,9 @@ import { Button, Checkbox, Field, Input, ProgressBar } from "@fluentui/react-com
 import { useEffect, useRef, useState, type DragEvent } from "react";
 import { home, useAsync, usePermissions } from "../api";
 import { nameOf, Share, type Entry } from "../files";
-import { Age, bytesOf, ConfirmDelete, Empty, Failure, FormDialog, Loading } from "../parts/common";
+import { ConfirmDelete, FormDialog } from "../parts/dialogs";
+import { bytesOf } from "../parts/format";
+import { Age, Empty, Failure, Loading } from "../parts/show";
 import { Link } from "../router";
 import { dropped, picked, useUploads, type Upload, type Wanted } from "./uploads";
 

@@ -1,7 +1,9 @@
 import { Button, Select, Tab, TabList } from "@fluentui/react-components";
 import { Suspense, useState } from "react";
 import { call, groupId, home, useAsync, usePermissions, type Json } from "../api";
-import { Age, ConfirmDelete, Empty, Failure, Loading, siteOf, sizeOf, State, stateOf } from "../parts/common";
+import { ConfirmDelete } from "../parts/dialogs";
+import { siteOf, sizeOf, stateOf } from "../parts/group";
+import { Age, Empty, Failure, Loading, State } from "../parts/show";
 import { go, later, Link } from "../router";
 import { useGroup } from "../watch";
 import { Logs } from "./Logs";

@@ -1,6 +1,6 @@
 import { Badge, Button } from "@fluentui/react-components";
 import { get, useAsync, type Json } from "../api";
-import { Failure, Loading } from "../parts/common";
+import { Failure, Loading } from "../parts/show";
 
 export default function Health() {
   const { value, error, reload } = useAsync("doctor", () => get("/wharf/v1/doctor"));

@@ -1,7 +1,7 @@
 import { Button, Field, Input, ProgressBar } from "@fluentui/react-components";
 import { useState } from "react";
 import { call, get, home, send, useAsync, usePermissions, type Json } from "../api";
-import { Age, Empty, Failure, Loading } from "../parts/common";
+import { Age, Empty, Failure, Loading } from "../parts/show";
 
 const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 

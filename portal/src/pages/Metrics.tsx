@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { get, useAsync, type Json } from "../api";
-import { Empty, Failure, Loading } from "../parts/common";
+import { Empty, Failure, Loading } from "../parts/show";
 
 const METRICS: [string, string, (n: number) => string][] = [
   ["CpuUsage", "CPU", (n) => `${n.toFixed(0)} mCPU`],

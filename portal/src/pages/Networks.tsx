@@ -1,7 +1,10 @@
 import { Button, Field, Input } from "@fluentui/react-components";
 import { useState } from "react";
 import { call, get, home, parseId, useAsync, usePermissions, type Json } from "../api";
-import { ConfirmDelete, Empty, Failure, FormDialog, Loading, ResourceGroup, useResourceGroup } from "../parts/common";
+import { ConfirmDelete, FormDialog } from "../parts/dialogs";
+import { bad } from "../parts/format";
+import { ResourceGroup, useResourceGroup } from "../parts/resource-group";
+import { Empty, Failure, Loading } from "../parts/show";
 import { Link } from "../router";
 import { useGroups } from "../watch";
 
@@ -12,7 +15,6 @@ const CIDR = /^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/;
 
 export const listNetworks = async (): Promise<Json[]> => (await get(`${(await home()).id}/providers/${NETWORKS}`)).value;
 const subnetBody = (addressPrefix: string) => ({ properties: { addressPrefix, delegations: [{ name: "groups", properties: { serviceName: SERVICE } }] } });
-const bad = (isWrong: boolean, validationMessage: string) => (isWrong ? { validationMessage, validationState: "error" as const } : {});
 
 export default function Networks() {
   const { value: sub } = useAsync("home", home);

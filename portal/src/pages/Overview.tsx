@@ -1,7 +1,9 @@
 import { Button, Checkbox, ProgressBar, SearchBox } from "@fluentui/react-components";
 import { useMemo, useState, type UIEvent } from "react";
 import { call, get, home, parseId, useAsync, usePermissions, type Json } from "../api";
-import { Age, ConfirmDelete, Empty, Failure, Loading, siteOf, sizeOf, State, stateOf } from "../parts/common";
+import { ConfirmDelete } from "../parts/dialogs";
+import { siteOf, sizeOf, stateOf } from "../parts/group";
+import { Age, Empty, Failure, Loading, State } from "../parts/show";
 import { go, Link } from "../router";
 import { useGroups, type Group } from "../watch";
 

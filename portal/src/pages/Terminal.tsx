@@ -5,7 +5,7 @@ import "@xterm/xterm/css/xterm.css";
 import { useEffect, useRef, useState } from "react";
 import { call } from "../api";
 import { insist } from "../connection";
-import { Failure } from "../parts/common";
+import { Failure } from "../parts/show";
 
 const opened = (socket: WebSocket) =>
   new Promise<WebSocket>((done, no) => {

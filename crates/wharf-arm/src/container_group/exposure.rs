@@ -216,12 +216,7 @@ fn check_ports(ports: &[Port], containers: &[ContainerSpec], key: &GroupKey) -> 
 fn dns_label(node: &Node<'_>, key: &GroupKey) -> Result<Option<String>, Error> {
     let Some(label) = node.get("dnsNameLabel") else { return Ok(None) };
     let text = label.text()?;
-    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    let is_good = (5..=63).contains(&text.len())
-        && text.chars().all(fits)
-        && text.starts_with(|c: char| c.is_ascii_lowercase())
-        && !text.ends_with('-');
-    if is_good {
+    if is_dns_label(text) {
         return Ok(Some(text.to_owned()));
     }
     Err(Error::invalid(
@@ -235,4 +230,13 @@ fn dns_label(node: &Node<'_>, key: &GroupKey) -> Result<Option<String>, Error> {
         ),
         &label.path,
     ))
+}
+
+/// Whether a group's DNS name may begin with this label.
+pub fn is_dns_label(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (5..=63).contains(&text.len())
+        && text.chars().all(fits)
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && !text.ends_with('-')
 }

@@ -5,5 +5,6 @@
 
 pub(crate) mod cached_images;
 pub(crate) mod capabilities;
+pub(crate) mod check_dns_name_availability;
 pub(crate) mod list;
 pub(crate) mod usages;

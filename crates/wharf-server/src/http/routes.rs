@@ -82,6 +82,13 @@ fn of_locations() -> Routes {
         .route(&format!("{location}/usages"), get(locations::usages::handle))
         .route(&format!("{location}/capabilities"), get(locations::capabilities::handle))
         .route(&format!("{location}/cachedImages"), get(locations::cached_images::handle))
+        .route(
+            &format!(
+                "{SUBSCRIPTION}/providers/Microsoft.Network/locations/{{location}}/\
+                 CheckDnsNameAvailability"
+            ),
+            get(locations::check_dns_name_availability::handle),
+        )
 }
 
 fn of_networks() -> Routes {

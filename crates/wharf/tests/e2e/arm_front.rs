@@ -55,6 +55,35 @@ fn a_region_tells_what_it_has_and_what_is_used() {
 }
 
 #[test]
+fn a_dns_name_label_is_available_until_a_group_has_it() {
+    let wharf = Daemon::start();
+    let (subscription, home) = (subscription(&wharf), home(&wharf));
+    let ask = |label: &str| {
+        let path = format!(
+            "{subscription}/providers/microsoft.network/locations/West US/\
+             checkdnsnameavailability?domainNameLabel={label}&api-version=2024-05-01"
+        );
+        send(&wharf, "GET", &path.replace(' ', "%20"), None)
+    };
+    assert_eq!(ask("my-site").body, json!({ "available": true }));
+    let refused = ask("No");
+    assert_eq!(
+        (refused.status, &refused.body["error"]["code"]),
+        (400, &json!("InvalidDomainNameLabel"))
+    );
+    let mut body: Value = serde_json::from_str(WEB).unwrap();
+    body["properties"]["ipAddress"] = json!({ "type": "Public", "dnsNameLabel": "my-site",
+        "ports": [{ "port": 80 }] });
+    body["properties"]["containers"][0]["properties"]["ports"] = json!([{ "port": 80 }]);
+    let group = format!("{home}/providers/Microsoft.ContainerInstance/containerGroups/web");
+    let path = format!("{group}?api-version=2025-09-01");
+    assert_eq!(send(&wharf, "PUT", &path, Some(&body.to_string())).status, 201);
+    assert_eq!(ask("my-site").body, json!({ "available": false }));
+    clear(&wharf, &home);
+    assert_eq!(ask("my-site").body, json!({ "available": true }));
+}
+
+#[test]
 fn providers_are_listed_and_always_registered() {
     let wharf = Daemon::start();
     let subscription = subscription(&wharf);

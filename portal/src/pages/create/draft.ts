@@ -1,12 +1,12 @@
 // What the wizard asks for, and the group that comes of it.
-import type { Json } from "../api";
+import type { Json } from "../../api";
 
 export interface Variable { name: string; value: string; isSecret: boolean }
 export interface Container { name: string; image: string; cpu: string; memory: string; command: string; env: Variable[]; isInit: boolean }
 export interface Volume { name: string; kind: "emptyDir" | "secret" | "gitRepo" | "azureFile"; container: string; path: string; repository: string; file: string; content: string; account: string; share: string; key: string }
 export interface Draft {
   rg: string; isNewRg: boolean; name: string; location: string;
-  source: "quickstart" | "other" | "private"; server: string; user: string; password: string;
+  source: "quickstart" | "own" | "other" | "private"; registry: string; server: string; user: string; password: string;
   access: "Public" | "Private" | "None"; subnet: string; label: string; ports: { port: string; protocol: string }[];
   restart: string; containers: Container[]; volumes: Volume[]; tags: { name: string; value: string }[];
 }
@@ -20,7 +20,7 @@ export const volume = (): Volume => ({ name: "", kind: "emptyDir", container: ""
 export function first(): Draft {
   const name = `web-${Math.random().toString(36).slice(2, 6)}`;
   return {
-    rg: "", isNewRg: false, name, location: "", source: "quickstart", server: "", user: "", password: "",
+    rg: "", isNewRg: false, name, location: "", source: "quickstart", registry: "", server: "", user: "", password: "",
     access: "Public", subnet: "", label: "", ports: [{ port: "80", protocol: "TCP" }], restart: "Always",
     containers: [container(name, QUICKSTARTS[0])], volumes: [], tags: [],
   };
@@ -38,6 +38,8 @@ function volumeOf(v: Volume): Json {
     case "azureFile": return { name: v.name, azureFile: { shareName: v.share, storageAccountName: v.account, storageAccountKey: v.key } };
   }
 }
+
+const hasCredentials = (d: Draft) => d.source === "private" || d.source === "own";
 
 /** The group as ARM takes it. */
 export function document(d: Draft): Json {
@@ -65,7 +67,7 @@ export function document(d: Draft): Json {
       osType: "Linux", sku: "Standard", restartPolicy: d.restart,
       containers: d.containers.filter((c) => !c.isInit).map(containerOf),
       ...(inits.length && { initContainers: inits }),
-      ...(d.source === "private" && { imageRegistryCredentials: [{ server: d.server, username: d.user, password: d.password }] }),
+      ...(hasCredentials(d) && { imageRegistryCredentials: [{ server: d.server, username: d.user, password: d.password }] }),
       ...(d.access !== "None" && { ipAddress: { type: d.access, ports: d.ports.map((p) => ({ port: Number(p.port), protocol: p.protocol })), ...(d.label && d.access === "Public" && { dnsNameLabel: d.label }) } }),
       ...(d.access === "Private" && d.subnet && { subnetIds: [{ id: d.subnet }] }),
       ...(d.volumes.length && { volumes: d.volumes.map(volumeOf) }),
@@ -74,6 +76,8 @@ export function document(d: Draft): Json {
 }
 
 export type Problem = { step: number; field: string; message: string };
+
+export const isLabel = (text: string) => /^[a-z][a-z0-9-]{3,61}[a-z0-9]$/.test(text);
 
 /** What cannot be right, before anybody is asked. */
 export function check(d: Draft, taken: Set<string>): Problem[] {
@@ -85,6 +89,8 @@ export function check(d: Draft, taken: Set<string>): Problem[] {
   if (!isName(d.name)) no(0, "name", rule);
   if (taken.has(`${d.rg}/${d.name}`.toLowerCase())) no(0, "name", `There is a group ${d.name} in ${d.rg} already.`);
   if (d.source === "private" && !(d.server && d.user && d.password)) no(0, "server", "Server, user name and password are needed.");
+  if (d.source === "own" && !d.registry) no(0, "server", "Choose a registry.");
+  if (d.source === "own" && d.containers[0].image && !/:[^/]+$/.test(d.containers[0].image)) no(0, "tag", "Choose a tag.");
   d.containers.forEach((c, index) => {
     if (!isName(c.name)) no(index ? 2 : 0, `containers.${index}.name`, rule);
     if (d.containers.findIndex((other) => other.name === c.name) < index) no(2, `containers.${index}.name`, "Another container has this name.");
@@ -94,7 +100,7 @@ export function check(d: Draft, taken: Set<string>): Problem[] {
   if (d.access === "Private" && !d.subnet) no(1, "subnet", "Choose a subnet.");
   if (d.access !== "None" && !d.ports.length) no(1, "ports", "Add at least one port.");
   d.ports.forEach((p, index) => d.access !== "None" && !(Number.isInteger(Number(p.port)) && Number(p.port) >= 1 && Number(p.port) <= 65535) && no(1, `ports.${index}`, "Enter a number from 1 to 65535."));
-  if (d.label && !/^[a-z][a-z0-9-]{3,61}[a-z0-9]$/.test(d.label)) no(1, "label", "Use 5 to 63 lowercase letters, digits and hyphens, beginning with a letter.");
+  if (d.label && !isLabel(d.label)) no(1, "label", "Use 5 to 63 lowercase letters, digits and hyphens, beginning with a letter.");
   d.volumes.forEach((v, index) => {
     if (!isName(v.name)) no(3, `volumes.${index}.name`, rule);
     if (!v.path.startsWith("/")) no(3, `volumes.${index}.path`, "Enter an absolute path.");
@@ -144,7 +150,7 @@ export function command(d: Draft): string {
   const list = (isSecret: boolean) => c.env.filter((e) => e.isSecret === isSecret).map((e) => quote(`${e.name}=${isSecret ? "…" : e.value}`)).join(" ");
   if (list(false)) text += ` --environment-variables ${list(false)}`;
   if (list(true)) text += ` --secure-environment-variables ${list(true)}`;
-  if (d.source === "private") text += ` --registry-login-server ${quote(d.server)} --registry-username ${quote(d.user)} --registry-password …`;
+  if (hasCredentials(d)) text += ` --registry-login-server ${quote(d.server)} --registry-username ${quote(d.user)} --registry-password …`;
   return text;
 }
 

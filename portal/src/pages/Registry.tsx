@@ -1,0 +1,78 @@
+import { Button } from "@fluentui/react-components";
+import { useState } from "react";
+import { home, useAsync, usePermissions, type Json } from "../api";
+import { Copy } from "../parts/Copy";
+import { ConfirmDelete } from "../parts/dialogs";
+import { Empty, Failure, Loading } from "../parts/show";
+import { arm, Content, localServer, REGISTRIES } from "../registry";
+import { go, Link } from "../router";
+import { Keys } from "./Keys";
+import { Repositories } from "./Repositories";
+
+export default function RegistryPage({ rg, name }: { rg: string; name: string }) {
+  const { value, error, reload } = useAsync(`${rg}/${name}`, async () => arm("GET", `${(await home()).id}/resourceGroups/${rg}/providers/${REGISTRIES}/${name}`));
+  return (
+    <>
+      <nav className="trail" aria-label="Path"><Link to="/registries">Registries</Link></nav>
+      <h1>{name}</h1>
+      <Failure error={error} title="This registry cannot be shown" />
+      {!value && !error && <Loading what="registry" />}
+      {value && <Shown registry={value} rg={rg} onChange={reload} />}
+    </>
+  );
+}
+
+function Shown({ registry, rg, onChange }: { registry: Json; rg: string; onChange: () => void }) {
+  const { id, name, sku, properties } = registry;
+  const can = usePermissions(id);
+  const [asked, setAsked] = useState<"keys" | "delete">();
+  const [failure, setFailure] = useState<Error>();
+  const [isBusy, setBusy] = useState(false);
+  const canList = can(`${REGISTRIES}/listCredentials/action`);
+  const act = (work: Promise<unknown>, done: () => void) => {
+    setFailure(undefined);
+    setBusy(true);
+    work.then(done, setFailure).finally(() => setBusy(false));
+  };
+  const setAdmin = (adminUserEnabled: boolean) => act(arm("PATCH", id, { properties: { adminUserEnabled } }), onChange);
+  const facts: [string, React.ReactNode][] = [
+    ["Login server", <>{properties.loginServer} <Copy label="login server" text={properties.loginServer} /></>],
+    ["On this host", <>{localServer(registry)}/{name.toLowerCase()} <Copy label="address on this host" text={`${localServer(registry)}/${name.toLowerCase()}`} /></>],
+    ["Resource group", rg],
+    ["SKU", sku.name],
+    ["Admin user", properties.adminUserEnabled ? "on" : "off"],
+    ["Tags", Object.entries(registry.tags ?? {}).map(([key, value]) => `${key}: ${value}`).join(", ") || "none"],
+  ];
+  return (
+    <>
+      <div className="bar">
+        {properties.adminUserEnabled && canList && <Button onClick={() => setAsked("keys")}>Access keys</Button>}
+        {can(`${REGISTRIES}/write`) && <Button disabled={isBusy} onClick={() => setAdmin(!properties.adminUserEnabled)}>{properties.adminUserEnabled ? "Turn the admin user off" : "Turn the admin user on"}</Button>}
+        {can(`${REGISTRIES}/delete`) && <Button disabled={isBusy} onClick={() => setAsked("delete")}>Delete</Button>}
+      </div>
+      <Failure error={failure} />
+      <div className="card"><dl className="facts">{facts.map(([title, value]) => [<dt key={title}>{title}</dt>, <dd key={`${title} is`}>{value}</dd>])}</dl></div>
+      {properties.adminUserEnabled ? (canList ? <Opened id={id} server={`${localServer(registry)}/${name.toLowerCase()}`} /> : <NoKeys name={name} />) : (
+        <Empty title="The admin user is off"><p>The portal looks into a registry with a password of its admin user.</p></Empty>
+      )}
+      {asked === "keys" && <Keys id={id} canChange={can(`${REGISTRIES}/regenerateCredential/action`)} onClose={() => setAsked(undefined)} />}
+      {asked === "delete" && (
+        <ConfirmDelete names={[name]} loss="The registry is deleted with all its images. Groups that run them go on."
+          onDelete={() => act(arm("DELETE", id), () => go("/registries"))} onClose={() => setAsked(undefined)} />
+      )}
+    </>
+  );
+}
+
+const NoKeys = ({ name }: { name: string }) => (
+  <Empty title="You may not look into this registry">
+    <p>The portal looks into a registry with a password of its admin user, and your roles do not let you have those of {name}.</p>
+    <p>Ask an owner for a role with <code>{REGISTRIES}/listCredentials/action</code>, such as Contributor.</p>
+  </Empty>
+);
+
+function Opened({ id, server }: { id: string; server: string }) {
+  const { value, error } = useAsync(id, () => Content.open(id));
+  if (error) return <Failure error={error} />;
+  return value ? <Repositories content={value} server={server} /> : <Loading what="repositories" />;
+}

@@ -1,0 +1,20 @@
+import type { Json } from "../api";
+
+export const stateOf = (group: Json): string =>
+  group.properties.instanceView?.state || group.properties.provisioningState;
+
+/** What a group is made of, in short. */
+export function sizeOf(group: Json) {
+  const all = group.properties.containers.map((c: Json) => c.properties.resources?.requests ?? {});
+  const sum = (name: string) => all.reduce((n: number, r: Json) => n + (r[name] ?? 0), 0);
+  return { cpu: sum("cpu"), memory: sum("memoryInGB") };
+}
+
+/** Where a group's site is, if it has a port that looks like one. */
+export function siteOf(group: Json): string | undefined {
+  const { ip, ports } = group.properties.ipAddress ?? {};
+  const tcp = (ports ?? []).filter((p: Json) => (p.protocol ?? "TCP") === "TCP").map((p: Json) => p.port);
+  const port = tcp.includes(80) ? 80 : tcp.includes(443) ? 443 : tcp[0];
+  if (!ip || !port) return undefined;
+  return port === 443 ? `https://${ip}/` : `http://${ip}${port === 80 ? "" : `:${port}`}/`;
+}
