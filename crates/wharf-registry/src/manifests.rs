@@ -72,7 +72,10 @@ impl Repository {
         media_type: Option<&str>,
         bytes: &[u8],
     ) -> Result<Pushed, RegistryError> {
-        let digest = Digest::of_bytes(bytes);
+        let digest = match reference {
+            Reference::Digest(wanted) => wanted.like(bytes),
+            Reference::Tag(_) => Digest::of_bytes(bytes),
+        };
         if matches!(reference, Reference::Digest(wanted) if *wanted != digest) {
             let message = "The manifest does not have the digest that it was sent to.";
             return Err(RegistryError::because(Code::DigestInvalid, message));

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use aws_lc_rs::digest;
+
 use crate::error::{Code, RegistryError};
 
 /// Longest name of a repository.
@@ -41,15 +43,19 @@ pub(crate) fn is_tag(tag: &str) -> bool {
         && tag.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// The SHA-256 of some content.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The SHA-256 or SHA-512 of some content, as lower case hexadecimal digits: their number tells which.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Digest(String);
 
 impl Digest {
     pub(crate) fn parse(text: &str) -> Result<Self, RegistryError> {
-        let hex = text.strip_prefix("sha256:").and_then(Self::of_hex);
-        hex.ok_or_else(|| {
-            let rule = "A digest is sha256: and 64 lower case hexadecimal digits.";
+        let found = text.split_once(':').and_then(|(name, hex)| {
+            let digest = Self::of_hex(hex)?;
+            (digest.name() == name).then_some(digest)
+        });
+        found.ok_or_else(|| {
+            let rule =
+                "A digest is sha256: and 64, or sha512: and 128 lower case hexadecimal digits.";
             RegistryError::because(Code::DigestInvalid, rule)
         })
     }
@@ -57,17 +63,32 @@ impl Digest {
     /// The digest that a file is called by.
     pub(crate) fn of_hex(hex: &str) -> Option<Self> {
         let is_hex = |b: u8| b.is_ascii_digit() || matches!(b, b'a'..=b'f');
-        (hex.len() == 64 && hex.bytes().all(is_hex)).then(|| Self(hex.to_owned()))
+        let is_digest = matches!(hex.len(), 64 | 128) && hex.bytes().all(is_hex);
+        is_digest.then(|| Self(hex.to_owned()))
     }
 
-    pub(crate) fn of(digest: &aws_lc_rs::digest::Digest) -> Self {
+    pub(crate) fn of(digest: &digest::Digest) -> Self {
         let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or_default();
         let bytes = digest.as_ref().iter();
         Self(bytes.flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect())
     }
 
+    /// The SHA-256 of some bytes.
     pub(crate) fn of_bytes(bytes: &[u8]) -> Self {
-        Self::of(&aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes))
+        Self::of(&digest::digest(&digest::SHA256, bytes))
+    }
+
+    /// The same kind of digest of some bytes.
+    pub(crate) fn like(&self, bytes: &[u8]) -> Self {
+        Self::of(&digest::digest(self.algorithm(), bytes))
+    }
+
+    pub(crate) fn algorithm(&self) -> &'static digest::Algorithm {
+        if self.0.len() == 64 { &digest::SHA256 } else { &digest::SHA512 }
+    }
+
+    fn name(&self) -> &'static str {
+        if self.0.len() == 64 { "sha256" } else { "sha512" }
     }
 
     pub(crate) fn hex(&self) -> &str {
@@ -77,7 +98,7 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sha256:{}", self.0)
+        write!(f, "{}:{}", self.name(), self.0)
     }
 }
 
@@ -122,7 +143,9 @@ mod tests {
         }
         let digest = format!("sha256:{}", "a1".repeat(32));
         assert_eq!(Digest::parse(&digest).unwrap().to_string(), digest);
-        for bad in ["sha256:..", "sha512:00", &digest[..70], &digest.to_uppercase()] {
+        let long = format!("sha512:{}", "a1".repeat(64));
+        assert_eq!(Digest::parse(&long).unwrap().to_string(), long);
+        for bad in ["sha256:..", "sha512:00", &long[..71], &digest[..70], &digest.to_uppercase()] {
             assert_eq!(Digest::parse(bad).unwrap_err().code(), Code::DigestInvalid, "{bad}");
         }
         assert!(is_registry("myown1") && !is_registry("..") && !is_registry("My-Own"));

@@ -91,7 +91,7 @@ impl Uploads {
     ) -> Result<(), RegistryError> {
         held.is_over = true;
         self.lock().remove(&held.path);
-        let found = Digest::of(&held.hash.clone().finish());
+        let found = held.digest(wanted)?;
         if found != *wanted {
             durable::remove(&held.path)?;
             let message = format!("The content has the digest {found}, not {wanted}.");
@@ -125,6 +125,16 @@ impl Uploads {
 impl Upload {
     pub(crate) fn size(&self) -> u64 {
         self.size
+    }
+
+    /// Its digest, of the kind of another one. The usual kind is known, others are rare.
+    fn digest(&self, like: &Digest) -> Result<Digest, RegistryError> {
+        if like.algorithm() == &SHA256 {
+            return Ok(Digest::of(&self.hash.clone().finish()));
+        }
+        let mut file = File::open(&self.path).map_err(RegistryError::file("open", &self.path))?;
+        let (hash, _) = hash(&mut file, Context::new(like.algorithm()), &self.path)?;
+        Ok(Digest::of(&hash.finish()))
     }
 
     fn add(&mut self, bytes: &[u8]) -> Result<(), RegistryError> {
@@ -168,17 +178,21 @@ fn reopen(path: &Path) -> Result<Upload, RegistryError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(unknown()),
         opened => opened.map_err(RegistryError::file("open", path))?,
     };
-    let (mut hash, mut size) = (Context::new(&SHA256), 0);
-    let mut buffer = vec![0; BATCH];
+    let (hash, size) = hash(&mut file, Context::new(&SHA256), path)?;
+    Ok(Upload { path: path.to_owned(), file, hash, size, is_over: false })
+}
+
+/// Hashes the rest of a file; also its size.
+fn hash(file: &mut File, mut hash: Context, path: &Path) -> Result<(Context, u64), RegistryError> {
+    let (mut size, mut buffer) = (0, vec![0; BATCH]);
     loop {
         let count = file.read(&mut buffer).map_err(RegistryError::file("read", path))?;
         if count == 0 {
-            break;
+            return Ok((hash, size));
         }
         hash.update(&buffer[..count]);
         size += count as u64;
     }
-    Ok(Upload { path: path.to_owned(), file, hash, size, is_over: false })
 }
 
 fn unknown() -> RegistryError {
