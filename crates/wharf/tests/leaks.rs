@@ -19,11 +19,12 @@ fn host(wharf: &Daemon) -> BTreeSet<String> {
     let mut add = |kind: &str, lines: Vec<String>| {
         found.extend(lines.into_iter().map(|line| format!("{kind} {line}")));
     };
-    // Kernel threads come and go by themselves: they have no command line.
+    // Of this daemon only: those of others on this host come and go meanwhile.
+    let (dir, own) = (wharf.dir().to_str().unwrap(), instance());
     let processes = std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
-        let line = std::fs::read(entry.path().join("cmdline")).ok()?;
-        let line = text(&line).replace('\0', " ");
-        (line.contains("shim") || line.contains("sleep") || line.contains("aci-")).then_some(line)
+        let read = |file: &str| Some(text(&std::fs::read(entry.path().join(file)).ok()?));
+        let line = read("cmdline")?.replace('\0', " ");
+        (line.contains(dir) || read("cgroup")?.contains(&own)).then_some(line)
     });
     add("process", processes.collect());
     add("mount", run("cat", &["/proc/self/mountinfo"]));
@@ -39,10 +40,8 @@ fn host(wharf: &Daemon) -> BTreeSet<String> {
     add("link", named.iter().map(name).collect());
     add("route", run("ip", &["route"]));
     add("nft", run("nft", &["list", "ruleset"]));
-    // Of this daemon only: those of others on this host come and go meanwhile.
-    let own = format!("*{}*", instance());
-    add("cgroup", run("find", &["/sys/fs/cgroup", "-type", "d", "-path", &own]));
-    let dir = wharf.dir().to_str().unwrap();
+    let below = format!("*{own}*");
+    add("cgroup", run("find", &["/sys/fs/cgroup", "-type", "d", "-path", &below]));
     for place in ["d/groups", "r/groups", "d/images/tmp"] {
         add("file", run("find", &[&format!("{dir}/{place}")]));
     }
@@ -61,7 +60,7 @@ fn instance() -> String {
 
 fn assert_same(wharf: &Daemon, before: &BTreeSet<String>) {
     let mut after = host(wharf);
-    wait_for(Duration::from_secs(10), || {
+    wait_for(Duration::from_mins(1), || {
         after = host(wharf);
         after == *before
     });
@@ -83,7 +82,7 @@ fn warmed_up() -> Daemon {
 #[test]
 fn deleted_groups_leave_nothing_not_even_two_hundred_of_them() {
     let wharf = warmed_up();
-    let is_ready = wait_for(Duration::from_secs(10), || host(&wharf).contains("prepared 8"));
+    let is_ready = wait_for(Duration::from_mins(1), || host(&wharf).contains("prepared 8"));
     assert!(is_ready, "{:#?}", host(&wharf));
     let before = host(&wharf);
     wharf.ok(&["create", "-f", "examples/hello.yaml"]);
