@@ -73,6 +73,11 @@ impl Caller {
         }
     }
 
+    /// Whether what they showed is for some things only, whatever their rights.
+    pub(super) fn is_bounded(&self) -> bool {
+        self.access.is_some()
+    }
+
     fn of(claims: Claims) -> Self {
         let access = (claims.kind == Kind::Access).then_some(claims.access);
         Self { who: claims.who, registry: claims.registry, access }

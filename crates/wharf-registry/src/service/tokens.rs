@@ -137,7 +137,8 @@ impl Service {
         credential: Credential,
         scopes: &[String],
     ) -> Result<Answer, RegistryError> {
-        let caller = self.caller(door, credential).await?;
+        // An access token gets no other one, which could give more or hold longer.
+        let caller = self.caller(door, credential).await?.filter(|caller| !caller.is_bounded());
         let caller = caller.ok_or_else(|| RegistryError::unauthorized(None))?;
         if let Some(registry) = door.registry().or_else(|| caller.home()) {
             self.admit(&caller, registry, (None, "")).await?;

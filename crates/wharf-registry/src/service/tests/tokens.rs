@@ -98,6 +98,12 @@ async fn who_has_no_role_or_shows_what_is_no_token_gets_none() {
     assert_eq!(get(basic(&format!("{user}:{refresh}"))).await, 200);
     assert_eq!(get(basic(&format!("{user}:{PULLER}"))).await, 200);
     assert_eq!(get(basic(&format!("{user}:x"))).await, 401);
+    let access = lab.access(&refresh, "repository:team/app:pull").await;
+    assert_eq!(
+        get(basic(&format!("{user}:{access}"))).await,
+        401,
+        "it would give more than it is for"
+    );
 }
 
 #[tokio::test]
