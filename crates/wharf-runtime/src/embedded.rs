@@ -29,6 +29,7 @@ use wharf_shim::{
     table::RunKey,
     userns,
 };
+use wharf_smb::Via;
 
 use crate::{
     exec::{Command, ExecError, Session},
@@ -38,7 +39,7 @@ use crate::{
         dns::{NEIGHBOURS, Names},
     },
     shims::{Found, Shims},
-    volumes::share::FileShares,
+    volumes::{mounts::Mounts, share::FileShares},
 };
 
 mod disk;
@@ -99,6 +100,8 @@ pub struct EmbeddedConfig {
     pub images: ImageStore,
     /// The file shares of this host.
     pub shares: Arc<dyn FileShares>,
+    /// By what shares of other hosts are mounted.
+    pub smb_client: Via,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
     /// Whom to tell that a group is worth another look.
@@ -137,6 +140,7 @@ pub struct Embedded {
     shims: Shims,
     pulls: pulls::Pulls,
     fetches: fetches::Fetches,
+    mounts: Mounts,
     probes: probes::Probes,
     hint: Hint,
     /// Where a group in a virtual network looks for its neighbours, if names are answered for.
@@ -176,14 +180,16 @@ impl Embedded {
         }
         let (clock, hint, program) = (config.clock, config.hint, config.executable);
         let shims = Shims::new(config.layout.clone(), program.clone());
+        let mounts = Mounts::new(config.layout.clone(), program.clone(), config.smb_client);
         let embedded = Self {
             pulls: pulls::Pulls::new(config.images.clone(), Arc::clone(&clock), hint.clone()),
             fetches: fetches::Fetches::new(
                 program,
                 Arc::clone(&clock),
                 hint.clone(),
-                config.shares,
+                (config.shares, mounts.clone()),
             ),
+            mounts,
             probes: probes::Probes::new(shims.clone(), clock, hint.clone()),
             layout: config.layout,
             images: config.images,

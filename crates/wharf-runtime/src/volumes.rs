@@ -1,6 +1,7 @@
 //! Volumes on this host: where each is, and making those that only need a directory.
 
 pub mod git;
+pub mod mounts;
 pub mod share;
 
 use std::{io, os::unix::fs::PermissionsExt};

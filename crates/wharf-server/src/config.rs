@@ -1,6 +1,7 @@
 //! How the daemon is set up: flags, `WHARF_*` variables and a file, read once into one type.
 
 mod registries;
+mod smb;
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -15,6 +16,9 @@ use wharf_model::{
 };
 
 use registries::RegistryArgs;
+use smb::SmbArgs;
+
+pub(crate) use smb::SmbConfig;
 
 /// Run the daemon
 ///
@@ -73,6 +77,8 @@ pub struct ServeArgs {
     grace_seconds: Option<u64>,
     #[command(flatten)]
     registries: RegistryArgs,
+    #[command(flatten)]
+    smb: SmbArgs,
     /// Hold the answer to a create for so many milliseconds if that is enough to start the group
     /// [default: 200]
     #[arg(long, env = "WHARF_HOLD_MILLISECONDS", value_name = "MILLISECONDS")]
@@ -139,6 +145,9 @@ struct File {
     image_disk_percent: Option<u8>,
     image_max_age_hours: Option<u32>,
     registry_timeout_seconds: Option<u64>,
+    smb_server: Option<Vec<String>>,
+    smb_suffix: Option<String>,
+    smb_client: Option<String>,
     hold_milliseconds: Option<u64>,
     cpu_overcommit: Option<f64>,
     memory_overcommit: Option<f64>,
@@ -183,6 +192,7 @@ pub(crate) struct Config {
     pub(crate) dns_suffix: String,
     pub(crate) grace: Duration,
     pub(crate) registries: RegistryConfig,
+    pub(crate) smb: SmbConfig,
     pub(crate) keeping: Keeping,
     pub(crate) hold: Duration,
     pub(crate) capacity: CapacityConfig,
@@ -229,6 +239,12 @@ pub(crate) enum ConfigError {
     /// A capability that does not exist.
     #[error("allow_capability: there is no capability \"{0}\"")]
     Capability(String),
+    /// An SMB server that is none.
+    #[error("smb_server: \"{0}\" is not ACCOUNT=HOST[:PORT][/SHARE[/FOLDER…]]")]
+    SmbServer(String),
+    /// A client that is none.
+    #[error("smb_client: \"{0}\" is not auto, kernel or fuse")]
+    SmbClient(String),
     /// A pair that is none.
     #[error("{setting}: \"{value}\" is not HOST[:PORT]=…")]
     Pair {
@@ -259,6 +275,7 @@ impl Config {
         let seconds = |given: Option<u64>, default| Duration::from_secs(given.unwrap_or(default));
         let keeping = args.registries.keeping(&file);
         let registries = args.registries.or(&mut file)?;
+        let smb = args.smb.or(&mut file)?;
         let capacity = CapacityConfig {
             cpu_overcommit: args.cpu_overcommit.or(file.cpu_overcommit).unwrap_or(4.0),
             memory_overcommit: args.memory_overcommit.or(file.memory_overcommit).unwrap_or(1.0),
@@ -308,6 +325,7 @@ impl Config {
                 .unwrap_or_else(|| "azurecontainer.wharf.internal".to_owned()),
             grace: seconds(args.grace_seconds.or(file.grace_seconds), 10),
             registries,
+            smb,
             keeping,
             hold: Duration::from_millis(
                 args.hold_milliseconds.or(file.hold_milliseconds).unwrap_or(200),

@@ -8,22 +8,24 @@ use camino::{Utf8Path, Utf8PathBuf};
 use wharf_arm::storage::{STORAGE_ACCOUNT, keys::Keys};
 use wharf_files::{Account, Accounts, Code, FilesError, Shares, Verdict};
 use wharf_model::{Error, error::chain, group::Power, spec::AzureFile, spec::VolumeSource};
-use wharf_runtime::volumes::share::{self, ShareError};
+use wharf_runtime::volumes::share::{self, ShareError, Whereabouts};
+use wharf_smb::Server;
 use wharf_store::{Filter, Resource, Store, StoreError};
 
-use crate::{app::secret, identity::Identity};
+use crate::{app::secret, config::SmbConfig, identity::Identity};
 
 /// Accounts and shares together. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct FileShares {
     pub(crate) shares: Arc<Shares>,
     store: Store,
+    smb: Arc<SmbConfig>,
 }
 
 impl FileShares {
-    pub(crate) fn open(root: &Utf8Path, store: Store) -> Result<Self, FilesError> {
+    pub(crate) fn open(root: &Utf8Path, store: Store, smb: SmbConfig) -> Result<Self, FilesError> {
         let shares = Arc::new(Shares::open(root.as_std_path())?);
-        Ok(Self { shares, store })
+        Ok(Self { shares, store, smb: Arc::new(smb) })
     }
 
     /// Does what blocks where that holds nobody up.
@@ -155,7 +157,7 @@ impl Accounts for Judge {
 }
 
 impl share::FileShares for FileShares {
-    fn directory(&self, wanted: &AzureFile) -> Result<Utf8PathBuf, ShareError> {
+    fn find(&self, wanted: &AzureFile) -> Result<Whereabouts, ShareError> {
         let AzureFile { account, share, key, .. } = wanted;
         let look = |source: Box<dyn StdError + Send + Sync>| ShareError::Look {
             share: share.clone(),
@@ -165,7 +167,7 @@ impl share::FileShares for FileShares {
             .store
             .unique_resource(STORAGE_ACCOUNT, account)
             .map_err(|error| look(error.into()))?;
-        let found = found.ok_or_else(|| ShareError::NoAccount { account: account.clone() })?;
+        let Some(found) = found else { return self.elsewhere(account, share) };
         let keys: Keys =
             secret(&found).map_err(|_| look("the keys of the account are unreadable".into()))?;
         let given = BASE64_STANDARD.decode(key).unwrap_or_default();
@@ -174,9 +176,30 @@ impl share::FileShares for FileShares {
         }
         match self.shares.tree(found.key.name.as_str(), share) {
             Ok(tree) => Utf8PathBuf::from_path_buf(tree)
+                .map(Whereabouts::Here)
                 .map_err(|_| look(io::Error::other("its path is not UTF-8").into())),
             Err(error) if matches!(error.code(), Code::InternalError) => Err(look(error.into())),
             Err(_) => Err(ShareError::NoShare { account: account.clone(), share: share.clone() }),
         }
+    }
+}
+
+impl FileShares {
+    /// Where a share of an account is that is not of this host: where the configuration says, else
+    /// where Azure would have it.
+    fn elsewhere(&self, account: &str, share: &str) -> Result<Whereabouts, ShareError> {
+        let no_account = || ShareError::NoAccount { account: account.to_owned() };
+        let configured = self.smb.servers.get(account);
+        let guessed = || {
+            let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+            let suffix = self.smb.suffix.as_ref().filter(|_| account.chars().all(is_name))?;
+            Some(Server::of_host(format!("{account}.{suffix}")))
+        };
+        let server = configured.cloned().or_else(guessed).ok_or_else(no_account)?;
+        let location = server.locate(share).ok_or_else(|| ShareError::NoName {
+            account: account.to_owned(),
+            share: share.to_owned(),
+        })?;
+        Ok(Whereabouts::Elsewhere { location, is_configured: configured.is_some() })
     }
 }

@@ -168,7 +168,8 @@ async fn run(config: Config) -> Result<(), ServeError> {
     let instance = store.instance(ids::random_bits())?;
     let layout =
         Layout { data_dir: config.data_dir.clone(), run_dir: config.run_dir.clone(), instance };
-    let files = FileShares::open(&config.data_dir.join("shares"), store.clone())?;
+    let files =
+        FileShares::open(&config.data_dir.join("shares"), store.clone(), config.smb.clone())?;
     let suffix = names::suffix(&config.dns_suffix);
     let management = format!("{}.{suffix}", names::MANAGEMENT);
     let directory = config.data_dir.join("tls");
@@ -216,6 +217,7 @@ async fn run(config: Config) -> Result<(), ServeError> {
         executable: executable()?,
         images: images.clone(),
         shares: Arc::new(files.clone()),
+        smb_client: config.smb.client,
         clock: Arc::clone(&clock),
         hint,
     })

@@ -28,6 +28,16 @@ impl Layout {
         Sandbox(self.sandboxes().join(id.as_str()))
     }
 
+    /// `R/mounts`: one directory per group with shares of other hosts.
+    pub fn mounts(&self) -> Utf8PathBuf {
+        self.run_dir.join("mounts")
+    }
+
+    /// `R/mounts/<id>`: what is mounted for a group.
+    pub fn mounts_of(&self, id: &GroupId) -> Utf8PathBuf {
+        self.mounts().join(id.as_str())
+    }
+
     /// `D/groups`: one directory per group with storage.
     pub fn storages(&self) -> Utf8PathBuf {
         self.data_dir.join("groups")

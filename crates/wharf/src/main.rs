@@ -1,4 +1,4 @@
-//! The one binary: dispatches to the shim, the daemon and the client commands. No logic lives here.
+//! The one binary: dispatches to the shim, mounts, the daemon and the client commands. No logic lives here.
 
 use std::process::ExitCode;
 
@@ -9,6 +9,7 @@ fn main() -> ExitCode {
     match args.next() {
         Some(word) if word == "shim" => wharf_shim::main(args),
         Some(word) if word == "confine" => wharf_shim::confine(args),
+        Some(word) if word == "smb-mount" => wharf_smb::main(),
         Some(word) if word == "serve" => wharf_server::main(std::iter::once(word).chain(args)),
         word => {
             let args = program.into_iter().chain(word).chain(args);

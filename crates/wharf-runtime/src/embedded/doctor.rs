@@ -53,6 +53,7 @@ pub struct Inventory {
     storages: BTreeSet<GroupId>,
     cgroups: BTreeSet<GroupId>,
     processes: BTreeMap<GroupId, Vec<u32>>,
+    mounts: BTreeSet<GroupId>,
     network: NetworkInventory,
 }
 
@@ -62,7 +63,7 @@ impl Inventory {
         let links = self.network.links.keys();
         let processes = self.processes.keys();
         let found = self.sandboxes.iter().chain(&self.storages).chain(&self.cgroups);
-        found.chain(links).chain(processes).cloned().collect()
+        found.chain(links).chain(processes).chain(&self.mounts).cloned().collect()
     }
 }
 
@@ -84,6 +85,7 @@ impl Embedded {
             storages: directories(&self.layout.storages()),
             cgroups: cgroups::scan(&self.layout).into_iter().collect(),
             processes: shim_processes(&self.layout),
+            mounts: self.mounts.scan(),
             network,
         })
     }
@@ -120,6 +122,7 @@ impl Embedded {
             orphans("cgroup", found.cgroups.iter().collect(), false),
             orphans("network link", found.network.links.keys().collect(), false),
             orphans("shim process", found.processes.keys().collect(), false),
+            orphans("mount", found.mounts.iter().collect(), false),
         ];
         let strays = found.network.open.keys().filter(|at| !endpoints.contains(at));
         let wrong = strays.map(|at| format!("ports of {at} are open for no group")).collect();
@@ -134,6 +137,7 @@ impl Embedded {
             }
         }
         checks.push(Check::new("running groups have shims", wrong));
+        checks.push(self.mounts_check(known, found));
         let mut wrong = Vec::new();
         if !found.network.has_table {
             wrong.push(format!("nftables table {} is missing", self.layout.nft_table()));
@@ -143,6 +147,26 @@ impl Embedded {
         }
         checks.push(Check::new("network is set up", wrong));
         checks
+    }
+}
+
+impl Embedded {
+    /// Mounts are served, and whoever serves one has a place.
+    fn mounts_check(&self, known: &[Known], found: &Inventory) -> Check {
+        let running = known.iter().filter(|group| group.is_running);
+        let unserved = running.flat_map(|group| self.mounts.unserved(&group.id));
+        let mut wrong: Vec<String> =
+            unserved.map(|place| format!("nobody serves the share at {place}")).collect();
+        let here = format!("{}/", self.layout.mounts());
+        let mounts = fs_err::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        for path in mounts.lines().filter_map(|line| line.split(' ').nth(4)) {
+            let Some(rest) = path.strip_prefix(&here) else { continue };
+            let group = rest.split('/').next().and_then(GroupId::parse);
+            if !group.is_some_and(|id| found.mounts.contains(&id)) {
+                wrong.push(format!("{path} is mounted for no group"));
+            }
+        }
+        Check::new("shares of other hosts are served", wrong)
     }
 }
 

@@ -48,7 +48,7 @@ impl Embedded {
             Step::RemoveContainer(name) => self.remove_container(id, name).await,
             Step::RemoveSandbox => self.remove_sandbox(id, endpoint(desired)).await,
             Step::RemoveScratch => {
-                self.fetches.cancel(id).await;
+                self.remove_volumes(id).await?;
                 self.remove_tree(&self.layout.storage(id).scratch()).await
             }
             Step::RemoveStorage => self.remove_storage(id).await,
@@ -175,8 +175,15 @@ impl Embedded {
     }
 
     pub(super) async fn remove_storage(&self, id: &GroupId) -> Result<(), BackendError> {
-        self.fetches.cancel(id).await;
+        self.remove_volumes(id).await?;
         self.remove_tree(self.layout.storage(id).dir()).await
+    }
+
+    /// Ends what fetches volumes of a group, and what serves them.
+    async fn remove_volumes(&self, id: &GroupId) -> Result<(), BackendError> {
+        self.fetches.cancel(id).await;
+        let about = || format!("unmount the shares of group {id}");
+        self.mounts.remove(id).await.map_err(|source| failed(about(), source))
     }
 
     async fn remove_tree(&self, path: &Utf8Path) -> Result<(), BackendError> {

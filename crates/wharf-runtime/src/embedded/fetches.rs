@@ -22,13 +22,16 @@ use wharf_model::{
     spec::{AzureFile, GitRepo, VolumeSource, VolumeSpec},
 };
 
+use wharf_smb::Wish;
+
 use super::{
     Hint, failed,
     outbox::{Outbox, retry_at},
 };
 use crate::volumes::{
     git,
-    share::{self, FileShares},
+    mounts::{MountError, Mounts},
+    share::{self, FileShares, Whereabouts},
 };
 
 /// The first pause after a failure; doubles up to [`RETRY_MAX`].
@@ -49,6 +52,8 @@ enum FetchError {
     Git(#[from] git::GitError),
     #[error(transparent)]
     Share(#[from] share::ShareError),
+    #[error(transparent)]
+    Mount(#[from] MountError),
     #[error("look for the share")]
     Ended(#[source] JoinError),
 }
@@ -61,6 +66,7 @@ pub(super) struct Fetches {
     clock: Arc<dyn Clock>,
     hint: Hint,
     shares: Arc<dyn FileShares>,
+    mounts: Mounts,
     groups: Arc<Mutex<HashMap<GroupId, Group>>>,
 }
 
@@ -82,14 +88,14 @@ impl Fetches {
         program: Utf8PathBuf,
         clock: Arc<dyn Clock>,
         hint: Hint,
-        shares: Arc<dyn FileShares>,
+        (shares, mounts): (Arc<dyn FileShares>, Mounts),
     ) -> Self {
-        Self { program, clock, hint, shares, groups: Arc::default() }
+        Self { program, clock, hint, shares, mounts, groups: Arc::default() }
     }
 
     /// How the volume stands that is to be in a directory.
     pub(super) fn observe(&self, id: &GroupId, target: &Utf8Path) -> VolumeObs {
-        if target.exists() {
+        if self.is_there(target) {
             return VolumeObs::Ready;
         }
         let groups = self.lock();
@@ -98,6 +104,12 @@ impl Fetches {
             Some(Fetch { task: Some(_), .. }) => VolumeObs::Fetching,
             Some(Fetch { task: None, .. }) | None => VolumeObs::Absent,
         }
+    }
+
+    /// Whether a volume is there. What is mounted is not touched: its server may not answer.
+    fn is_there(&self, target: &Utf8Path) -> bool {
+        let mounted = share::linked(target).and_then(|root| self.mounts.is_mounted(&root));
+        mounted.unwrap_or_else(|| target.exists())
     }
 
     /// Begins to fetch, unless that is under way.
@@ -127,21 +139,45 @@ impl Fetches {
         let this = self.clone();
         let (id, volume) = (id.clone(), volume.clone());
         fetch.task = Some(tokio::spawn(async move {
-            let done = this.fetch(source, &target).await;
+            let done = this.fetch(&id, source, &target).await;
             this.finish(&id, &volume, &target, done);
         }));
         Ok(())
     }
 
-    async fn fetch(&self, source: Source, target: &Utf8Path) -> Result<(), FetchError> {
+    async fn fetch(
+        &self,
+        id: &GroupId,
+        source: Source,
+        target: &Utf8Path,
+    ) -> Result<(), FetchError> {
         match source {
             Source::Git(repo, stage) => Ok(git::clone(&self.program, &repo, &stage, target).await?),
             Source::Share(wanted) => {
-                let (shares, target) = (Arc::clone(&self.shares), target.to_owned());
-                let linking = move || share::link(shares.as_ref(), &wanted, &target);
-                Ok(tokio::task::spawn_blocking(linking).await.map_err(FetchError::Ended)??)
+                let (shares, asked) = (Arc::clone(&self.shares), wanted.clone());
+                let found = tokio::task::spawn_blocking(move || shares.find(&asked)).await;
+                let directory = match found.map_err(FetchError::Ended)?? {
+                    Whereabouts::Here(directory) => directory,
+                    Whereabouts::Elsewhere { location, is_configured } => {
+                        let wish = share::wish(&wanted, location, self.mounts.via);
+                        let mounted = self.mount(id, target, &wish).await;
+                        mounted.map_err(|error| error.by_guess(is_configured, &wanted.account))?
+                    }
+                };
+                Ok(share::link(&directory, target)?)
             }
         }
+    }
+
+    async fn mount(
+        &self,
+        id: &GroupId,
+        target: &Utf8Path,
+        wish: &Wish,
+    ) -> Result<Utf8PathBuf, MountError> {
+        let (hint, group) = (self.hint.clone(), id.clone());
+        let name = target.file_name().unwrap_or_default();
+        self.mounts.mount(id, name, wish, move || hint.give(&group)).await
     }
 
     fn finish(

@@ -1,4 +1,5 @@
-//! A file share of this host: a link to its directory, once the key has been found right.
+//! A file share: a link to its directory here, once the key has been found right, or to where it
+//! is mounted from elsewhere.
 //!
 //! The link is what remembers that: it is in the group's scratch directory and goes with it, so
 //! every deployment asks anew, and another key is another link.
@@ -9,11 +10,26 @@ use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 use sha2::{Digest as _, Sha256};
 use wharf_model::spec::AzureFile;
+use wharf_smb::{Location, Via, Wish};
 
 /// Who knows the shares of this host.
 pub trait FileShares: fmt::Debug + Send + Sync {
-    /// The directory of a share, if the key opens it. May block.
-    fn directory(&self, wanted: &AzureFile) -> Result<Utf8PathBuf, ShareError>;
+    /// Where a share is. May block.
+    fn find(&self, wanted: &AzureFile) -> Result<Whereabouts, ShareError>;
+}
+
+/// Where a share is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// In this directory; the key opens it.
+    Here(Utf8PathBuf),
+    /// On another host, which has to say whether the key opens it.
+    Elsewhere {
+        /// Where.
+        location: Location,
+        /// Whether somebody said so; else it is a guess by the account's name.
+        is_configured: bool,
+    },
 }
 
 /// A share that cannot be mounted.
@@ -24,6 +40,14 @@ pub enum ShareError {
     NoAccount {
         /// Which.
         account: String,
+    },
+    /// The name is none that a server's share can have.
+    #[error("storage account '{account}' cannot have a share '{share}'")]
+    NoName {
+        /// Which.
+        account: String,
+        /// Which.
+        share: String,
     },
     /// None of the account's keys.
     #[error("the key is not one of storage account '{account}'")]
@@ -65,13 +89,19 @@ pub fn fingerprint(wanted: &AzureFile) -> String {
     digest[..6].iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
+/// What has to be mounted for a share elsewhere.
+pub fn wish(wanted: &AzureFile, location: Location, via: Via) -> Wish {
+    Wish {
+        location,
+        account: wanted.account.clone(),
+        key: wanted.key.clone(),
+        read_only: wanted.read_only,
+        via,
+    }
+}
+
 /// Makes `target` a link to the directory of a share. May block.
-pub fn link(
-    shares: &dyn FileShares,
-    wanted: &AzureFile,
-    target: &Utf8Path,
-) -> Result<(), ShareError> {
-    let directory = shares.directory(wanted)?;
+pub fn link(directory: &Utf8Path, target: &Utf8Path) -> Result<(), ShareError> {
     let make = || {
         if let Some(parent) = target.parent() {
             fs::create_dir_all(parent)?;
@@ -81,7 +111,12 @@ pub fn link(
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
-        symlink(&directory, target)
+        symlink(directory, target)
     };
     make().map_err(ShareError::Link)
+}
+
+/// Where the link leads; `None`: there is none.
+pub fn linked(target: &Utf8Path) -> Option<Utf8PathBuf> {
+    target.read_link_utf8().ok()
 }

@@ -35,5 +35,6 @@ mod quickstarts;
 mod registries;
 mod remote;
 mod restart_safety;
+mod smb_shares;
 mod virtual_networks;
 mod volumes;
