@@ -27,6 +27,7 @@ pub use prune::{Keeping, Pruning, Removed};
 pub use pull::{Progress, PullUnderWay};
 pub use reference::registry_of;
 pub use registry::{
-    CertificateAuthority, Credential, IdentityTokens, Login, Mirror, RegistryConfig, RegistryError,
+    CertificateAuthority, Credential, IdentityTokens, LocalError, LocalRegistries, LocalRepository,
+    Login, Mirror, RegistryConfig, RegistryError,
 };
 pub use store::{Image, ImageConfig, ImageStore};

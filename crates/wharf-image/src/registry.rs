@@ -7,6 +7,7 @@ mod docker_config;
 mod error;
 mod exchange;
 mod hosts;
+mod local;
 
 use std::time::Duration;
 
@@ -22,12 +23,14 @@ pub(crate) use blob::Counter;
 pub use error::RegistryError;
 pub(crate) use hosts::Registries;
 pub use hosts::{CertificateAuthority, Mirror, RegistryConfig};
+pub use local::{LocalError, LocalRegistries, LocalRepository};
 
 use crate::{
     ImageError,
     store::{digest_of, parse_manifest},
 };
 use exchange::{Ask, Endpoint};
+use local::Local;
 
 /// The largest manifest that is believed, in bytes, as registries have it.
 const MANIFEST_MAX: u64 = 4 << 20;
@@ -56,10 +59,33 @@ impl Patience {
     pub(crate) const LONG: Self = Self { tries: 5, pause: Duration::from_mins(1) };
 }
 
+/// Where content comes from.
+#[derive(Debug)]
+enum Source {
+    /// From somewhere else, or as if it were.
+    Remote(Box<Endpoint>),
+    /// From a registry of this host.
+    Local(Local),
+}
+
+impl Source {
+    async fn document(
+        &self,
+        ask: &Ask,
+        max: u64,
+        patience: Patience,
+    ) -> Result<Vec<u8>, RegistryError> {
+        match self {
+            Self::Remote(endpoint) => endpoint.document(ask, max, patience).await,
+            Self::Local(local) => local.document(ask, max).await,
+        }
+    }
+}
+
 /// A conversation about one image: mirrors first, then the registry itself.
 #[derive(Debug)]
 pub(crate) struct Conversation {
-    endpoints: Vec<Endpoint>,
+    endpoints: Vec<Source>,
     reference: Reference,
     patience: Patience,
 }

@@ -15,5 +15,5 @@ mod uploads;
 
 pub use access::{Action, Claims, Failure, Registries, Shown, Who};
 pub use error::{Code, RegistryError};
-pub use service::{Service, Target};
+pub use service::{Opened, Puller, Service, Target};
 pub use storage::Storage;

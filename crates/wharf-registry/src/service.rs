@@ -4,6 +4,7 @@ mod answer;
 mod blob;
 mod content;
 mod door;
+mod inside;
 mod metadata;
 mod route;
 mod tokens;
@@ -16,6 +17,7 @@ use axum::{
     http::{HeaderMap, Method, Request, Response, request::Parts},
 };
 
+pub use self::inside::{Opened, Puller};
 use self::{
     answer::{Answer, refuse},
     door::{Caller, Door},

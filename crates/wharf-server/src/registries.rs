@@ -1,21 +1,22 @@
 //! The registries of this host: what they are is in the store, their images in directories.
 
 mod judge;
+mod local;
 
 use std::{
-    net::SocketAddr,
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use camino::Utf8Path;
 use wharf_arm::container_registry::REGISTRY;
-use wharf_image::{CertificateAuthority, RegistryConfig};
 use wharf_model::{Error, clock::Clock, error::chain};
-use wharf_registry::{RegistryError, Storage};
+use wharf_registry::{RegistryError, Service, Storage};
 use wharf_store::Store;
 
-pub(crate) use self::judge::Judge;
+use self::judge::Judge;
+pub(crate) use self::local::Local;
+use crate::identity::Identity;
 
 /// Registries and their images together. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -36,6 +37,12 @@ impl Registries {
     ) -> Result<Self, RegistryError> {
         let storage = Arc::new(Storage::open(root.as_std_path())?);
         Ok(Self { storage, zone, store, clock })
+    }
+
+    /// What answers requests for them.
+    pub(crate) fn service(&self, identity: &Identity) -> Service {
+        let judge = Judge { registries: self.clone(), identity: identity.clone() };
+        Service::new(Arc::clone(&self.storage), Arc::new(judge))
     }
 
     /// Does what blocks where that holds nobody up.
@@ -65,21 +72,4 @@ impl Registries {
         })
         .await
     }
-}
-
-/// What the administrator says about registries, and that this host's own are spoken to over TLS
-/// with its own certificate authority.
-pub(crate) fn believed(
-    given: &RegistryConfig,
-    own: Option<SocketAddr>,
-    authority: &Utf8Path,
-) -> RegistryConfig {
-    let mut config = given.clone();
-    let Some(own) = own else { return config };
-    let names =
-        [own.to_string(), format!("127.0.0.1:{}", own.port()), format!("localhost:{}", own.port())];
-    config.authorities.extend(
-        names.map(|registry| CertificateAuthority { registry, file: authority.to_owned() }),
-    );
-    config
 }

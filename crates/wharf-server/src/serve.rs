@@ -185,11 +185,17 @@ async fn run(config: Config) -> Result<(), ServeError> {
     } else {
         Some((bind(config.listen).await?, identity(&config, &store, &clock)?))
     };
-    let own = up.as_ref().map(|(tcp, _)| reached(tcp, &config));
-    let mut believed = registries::believed(&config.registries, own, &directory.join("ca.pem"));
-    if let Some((_, identity)) = &up {
+    let mut believed = config.registries.clone();
+    let mut registries = None;
+    if let Some((tcp, identity)) = &up {
         let tokens = images::RegistryTokens { store: store.clone(), identity: identity.clone() };
         believed.identities = Some(Arc::new(tokens));
+        let (own, zone) = (reached(tcp, &config), format!("{}.{suffix}", names::REGISTRIES));
+        let root = config.data_dir.join("registry");
+        let (with_port, clock) = (format!("{zone}:{}", own.port()), Arc::clone(&clock));
+        let opened = Registries::open(&root, store.clone(), clock, with_port)?;
+        believed.local = Some(Arc::new(registries::Local::new(&opened, identity, own, zone)));
+        registries = Some(opened);
     }
     let images = ImageStore::open(ImageConfig {
         registries: believed,
@@ -222,12 +228,9 @@ async fn run(config: Config) -> Result<(), ServeError> {
         hint,
     })
     .await?;
-    let Some((tcp, identity)) = up else {
+    let (Some((tcp, identity)), Some(registries)) = (up, registries) else {
         return Ok(backend.uninstall().await?);
     };
-    let zone = format!("{}.{suffix}:{}", names::REGISTRIES, reached(&tcp, &config).port());
-    let root = config.data_dir.join("registry");
-    let registries = Registries::open(&root, store.clone(), Arc::clone(&clock), zone)?;
     let made = Controller::new(store.clone(), backend, Arc::clone(&clock), config.grace);
     let controller = controller.get_or_init(|| made).clone();
     let gateway = controller.backend().name_server();

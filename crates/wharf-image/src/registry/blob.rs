@@ -13,8 +13,9 @@ use reqwest::{Response, StatusCode, header};
 use tokio::sync::mpsc;
 
 use super::{
-    Conversation, RegistryError,
+    Conversation, RegistryError, Source,
     exchange::{self, Ask, Endpoint},
+    local::LocalBlob,
 };
 use crate::store::lock;
 
@@ -29,9 +30,15 @@ pub(crate) type Counter = Arc<AtomicU64>;
 /// The bytes of a blob for somebody who can block; exactly as many as its descriptor says.
 #[derive(Debug)]
 pub(crate) struct BlobReader {
-    pieces: mpsc::Receiver<Result<Bytes, RegistryError>>,
-    current: Bytes,
+    bytes: Coming,
     failure: Failure,
+}
+
+/// How bytes come.
+#[derive(Debug)]
+enum Coming {
+    Downloaded { pieces: mpsc::Receiver<Result<Bytes, RegistryError>>, current: Bytes },
+    Read(LocalBlob),
 }
 
 /// Why a download ended early.
@@ -46,18 +53,22 @@ impl BlobReader {
 
 impl Read for BlobReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.current.is_empty() {
-            match self.pieces.blocking_recv() {
+        let (pieces, current) = match &mut self.bytes {
+            Coming::Read(blob) => return blob.read(buffer, &self.failure),
+            Coming::Downloaded { pieces, current } => (pieces, current),
+        };
+        while current.is_empty() {
+            match pieces.blocking_recv() {
                 None => return Ok(0),
-                Some(Ok(piece)) => self.current = piece,
+                Some(Ok(piece)) => *current = piece,
                 Some(Err(error)) => {
                     *lock(&self.failure) = Some(error);
                     return Err(io::Error::other("the download failed"));
                 }
             }
         }
-        let count = buffer.len().min(self.current.len());
-        self.current.copy_to_slice(&mut buffer[..count]);
+        let count = buffer.len().min(current.len());
+        current.copy_to_slice(&mut buffer[..count]);
         Ok(count)
     }
 }
@@ -65,11 +76,16 @@ impl Read for BlobReader {
 impl Conversation {
     /// Begins to fetch a blob.
     pub(crate) fn blob(self: &Arc<Self>, digest: &str, size: u64, counter: Counter) -> BlobReader {
+        let failure = Failure::default();
+        if let [Source::Local(local)] = self.endpoints.as_slice() {
+            return BlobReader { bytes: Coming::Read(local.blob(digest, size, counter)), failure };
+        }
         let (sender, pieces) = mpsc::channel(AHEAD);
         let ask = Ask::new(self.path("blobs", digest));
         let download = Download { conversation: Arc::clone(self), ask, size, sender, counter };
         tokio::spawn(download.run());
-        BlobReader { pieces, current: Bytes::new(), failure: Failure::default() }
+        let bytes = Coming::Downloaded { pieces, current: Bytes::new() };
+        BlobReader { bytes, failure }
     }
 }
 
@@ -99,7 +115,9 @@ impl Download {
     /// The rest of the blob from one endpoint, in as many tries as there is patience for.
     async fn endpoint(&mut self, number: usize) -> Result<Result<(), Gone>, RegistryError> {
         let conversation = Arc::clone(&self.conversation);
-        let endpoint = &conversation.endpoints[number];
+        let Source::Remote(endpoint) = &conversation.endpoints[number] else {
+            return Err(RegistryError::NoEndpoint);
+        };
         let mut tries = 0;
         loop {
             let before = self.ask.from;

@@ -78,6 +78,15 @@ pub enum RegistryError {
         /// Its resource id.
         id: String,
     },
+    /// An identity may not pull from a registry of this host.
+    #[error("the identity {id} has no role there that allows it to pull, such as AcrPull")]
+    NoRole {
+        /// Its resource id.
+        id: String,
+    },
+    /// A registry of this host cannot be read.
+    #[error("read what is on this host")]
+    Local(#[source] Box<dyn Error + Send + Sync>),
     /// There is no such thing.
     #[error("it has no such image")]
     NotFound,
@@ -144,6 +153,7 @@ impl RegistryError {
             Self::NoCredential
             | Self::Denied { .. }
             | Self::IdentityToken { .. }
+            | Self::NoRole { .. }
             | Self::OnlyPasswords { .. }
             | Self::UnknownIssuer { .. } => ErrorKind::Denied,
             Self::NotFound | Self::Platform => ErrorKind::NotFound,
@@ -167,7 +177,7 @@ impl RegistryError {
             Self::IdentityToken { id, .. } => {
                 Some(format!("Wharf has no token of the identity {id}: is it there?"))
             }
-            Self::OnlyPasswords { .. } | Self::UnknownIssuer { .. } => {
+            Self::OnlyPasswords { .. } | Self::UnknownIssuer { .. } | Self::NoRole { .. } => {
                 Some(format!("The registry says that {self}."))
             }
             _ => None,

@@ -30,6 +30,12 @@ impl Ask {
     pub(super) fn new(path: String) -> Self {
         Self { path, accept: None, from: 0 }
     }
+
+    /// `manifests` or `blobs`, and which one.
+    pub(super) fn what(&self) -> (&str, &str) {
+        let (above, name) = self.path.rsplit_once('/').unwrap_or_default();
+        (above.rsplit('/').next().unwrap_or_default(), name)
+    }
 }
 
 /// A registry or a mirror of it, and what it wants to see from us.

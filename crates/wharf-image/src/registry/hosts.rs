@@ -9,10 +9,11 @@ use std::{
 use camino::Utf8PathBuf;
 use oci_spec::distribution::Reference;
 use reqwest::{Certificate, Client, Url, redirect::Policy};
+use tokio::sync::OnceCell;
 
 use super::{
-    Conversation, Credential, IdentityTokens, Patience, RegistryError, credential_for,
-    docker_config, exchange::Endpoint,
+    Conversation, Credential, IdentityTokens, LocalRegistries, Patience, RegistryError, Source,
+    credential_for, docker_config, exchange::Endpoint, local::Local,
 };
 use crate::{
     ImageError,
@@ -60,6 +61,8 @@ pub struct RegistryConfig {
     pub read_timeout: Duration,
     /// Who makes tokens of the identities that groups pull with.
     pub identities: Option<Arc<dyn IdentityTokens>>,
+    /// Who keeps registries on this host.
+    pub local: Option<Arc<dyn LocalRegistries>>,
 }
 
 impl Default for RegistryConfig {
@@ -72,6 +75,7 @@ impl Default for RegistryConfig {
             connect_timeout: Duration::from_secs(5),
             read_timeout: Duration::from_secs(15),
             identities: None,
+            local: None,
         }
     }
 }
@@ -108,9 +112,22 @@ impl Registries {
         &self,
         reference: &Reference,
         credentials: &[Credential],
-    ) -> Result<Vec<Endpoint>, RegistryError> {
+    ) -> Result<Vec<Source>, RegistryError> {
         let registry = reference.registry();
         let own = credential_for(registry, credentials).cloned();
+        if let Some(local) = self.config.local.as_ref().filter(|local| local.has(registry)) {
+            let known = match own {
+                Some(own) => Some(own),
+                None => self.host_credential(registry)?,
+            };
+            return Ok(vec![Source::Local(Local {
+                registries: Arc::clone(local),
+                registry: registry.to_owned(),
+                repository: reference.repository().to_owned(),
+                login: known.map(|known| known.login),
+                opened: OnceCell::new(),
+            })]);
+        }
         let mut endpoints = Vec::new();
         // Who brings credentials must show them to the registry itself.
         if own.is_none() {
@@ -135,7 +152,7 @@ impl Registries {
         Ok(endpoints)
     }
 
-    fn mirror(&self, mirror: &Mirror, reference: &Reference) -> Result<Endpoint, RegistryError> {
+    fn mirror(&self, mirror: &Mirror, reference: &Reference) -> Result<Source, RegistryError> {
         let credential = self.host_credential(&canonical(&mirror.url))?;
         self.endpoint(&mirror.url, reference, credential)
     }
@@ -145,7 +162,7 @@ impl Registries {
         url: &str,
         reference: &Reference,
         credential: Option<Credential>,
-    ) -> Result<Endpoint, RegistryError> {
+    ) -> Result<Source, RegistryError> {
         let mut base: Url =
             url.parse().map_err(|_| RegistryError::Address { address: url.to_owned() })?;
         if !base.path().ends_with('/') {
@@ -157,7 +174,8 @@ impl Registries {
         let patience = self.config.connect_timeout + self.config.read_timeout * 2;
         let repository = reference.repository().to_owned();
         let identities = self.config.identities.clone();
-        Ok(Endpoint::new(base, client, credential, repository, patience).trusting(identities))
+        let endpoint = Endpoint::new(base, client, credential, repository, patience);
+        Ok(Source::Remote(Box::new(endpoint.trusting(identities))))
     }
 
     fn host_credential(&self, registry: &str) -> Result<Option<Credential>, RegistryError> {

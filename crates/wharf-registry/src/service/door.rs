@@ -78,6 +78,11 @@ impl Caller {
         self.access.is_some()
     }
 
+    /// Somebody who is known without having shown anything.
+    pub(super) fn known(who: Who) -> Self {
+        Self { who, registry: None, access: None }
+    }
+
     fn of(claims: Claims) -> Self {
         let access = (claims.kind == Kind::Access).then_some(claims.access);
         Self { who: claims.who, registry: claims.registry, access }

@@ -22,7 +22,7 @@ use super::{
     drain,
     router::{rewrite, router},
 };
-use crate::{app::App, auth::Peer, deployments::Routes, file_shares::Judge, names, registries};
+use crate::{app::App, auth::Peer, deployments::Routes, file_shares::Judge, names};
 
 /// What follows the name of a tenant.
 const OF_TENANTS: [&str; 4] = [".well-known", "discovery", "oauth2", "v2.0"];
@@ -47,13 +47,7 @@ impl Front {
         Self {
             files: Service::new(shares, Arc::new(judge)),
             zone: format!("{}.{suffix}", names::FILES),
-            registries: wharf_registry::Service::new(
-                Arc::clone(&app.registries.storage),
-                Arc::new(registries::Judge {
-                    registries: app.registries.clone(),
-                    identity: app.identity.clone(),
-                }),
-            ),
+            registries: app.registries.service(&app.identity),
             registry_zone: format!("{}.{suffix}", names::REGISTRIES),
             router: router(app),
         }

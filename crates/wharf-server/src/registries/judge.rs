@@ -20,9 +20,9 @@ use crate::{app::secret, identity::Identity};
 
 /// What the distribution API asks about registries and those who use them.
 #[derive(Clone, Debug)]
-pub(crate) struct Judge {
-    pub(crate) registries: Registries,
-    pub(crate) identity: Identity,
+pub(super) struct Judge {
+    pub(super) registries: Registries,
+    pub(super) identity: Identity,
 }
 
 /// What a role has to allow for an action on a repository, as on Azure: who may pull may also see

@@ -33,6 +33,7 @@ mod profiles;
 mod published_ports;
 mod quickstarts;
 mod registries;
+mod registry_pulls;
 mod remote;
 mod restart_safety;
 mod smb_shares;

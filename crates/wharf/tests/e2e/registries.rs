@@ -12,15 +12,15 @@ use crate::{
 const VERSION: &str = "api-version=2025-11-01";
 
 /// A registry of a daemon.
-struct Registry<'a> {
-    wharf: &'a Daemon,
-    home: String,
+pub(crate) struct Registry<'a> {
+    pub(crate) wharf: &'a Daemon,
+    pub(crate) home: String,
     path: String,
-    name: &'static str,
+    pub(crate) name: &'static str,
 }
 
 impl<'a> Registry<'a> {
-    fn create(wharf: &'a Daemon, name: &'static str) -> Self {
+    pub(crate) fn create(wharf: &'a Daemon, name: &'static str) -> Self {
         let home = format!("{}/resourceGroups/registries", subscription(wharf));
         let group = json!({ "location": "local" }).to_string();
         send(wharf, "PUT", &format!("{home}?api-version=2022-12-01"), Some(&group));
@@ -33,14 +33,14 @@ impl<'a> Registry<'a> {
         registry
     }
 
-    fn send(&self, method: &str, rest: &str, body: &Value) -> (u16, Value) {
+    pub(crate) fn send(&self, method: &str, rest: &str, body: &Value) -> (u16, Value) {
         let path = format!("{}{rest}?{VERSION}", self.path);
         let body = (!body.is_null()).then(|| body.to_string());
         let answer = send(self.wharf, method, &path, body.as_deref());
         (answer.status, answer.body)
     }
 
-    fn password(&self, index: usize) -> String {
+    pub(crate) fn password(&self, index: usize) -> String {
         let (status, found) = self.send("POST", "/listCredentials", &json!({}));
         assert_eq!((status, &found["username"]), (200, &json!(self.name)));
         found["passwords"][index]["value"].as_str().unwrap().to_owned()
@@ -49,6 +49,11 @@ impl<'a> Registry<'a> {
     /// What clients on this host put before the name of a repository.
     fn place(&self) -> String {
         format!("{}/{}", self.wharf.address(), self.name)
+    }
+
+    pub(crate) fn login_server(&self) -> String {
+        let document = self.send("GET", "", &Value::Null).1;
+        document["properties"]["loginServer"].as_str().unwrap().to_owned()
     }
 
     /// Runs skopeo, which believes the daemon's certificate authority and nothing else.
@@ -70,7 +75,7 @@ impl<'a> Registry<'a> {
     }
 
     /// Pushes an image of busybox; returns its reference.
-    fn push(&self, password: &str, repository: &str) -> String {
+    pub(crate) fn push(&self, password: &str, repository: &str) -> String {
         let layout = self.wharf.dir().join("layout");
         busybox_layout(&layout);
         let image = format!("{}/{repository}", self.place());
@@ -102,8 +107,7 @@ impl<'a> Registry<'a> {
 
     /// What a path of the distribution API answers at the registry's own name.
     fn curl(&self, password: &str, path: &str) -> String {
-        let server = self.send("GET", "", &Value::Null).1["properties"]["loginServer"].clone();
-        let server = server.as_str().unwrap();
+        let server = self.login_server();
         let output = Command::new("curl")
             .args(["-sS", "--max-time", "10", "--cacert"])
             .arg(self.wharf.dir().join("d/tls/ca.pem"))

@@ -1,0 +1,102 @@
+//! Groups run images of this host's own registries: by name, with no connection and no copy of a layer.
+
+use serde_json::{Value, json};
+
+use crate::{
+    arm::{clear, send},
+    harness::{Daemon, registry::find, text},
+    registries::Registry,
+};
+
+const ACR_PULL: &str = "7f951dda-4ed3-4680-a7ca-43fe172d538d";
+const ECHO: [&str; 4] = ["--restart-policy", "Never", "--command-line", "echo from-own-registry"];
+
+/// The output of `wharf create`: whether it went well, and what it said of errors.
+fn create(wharf: &Daemon, name: &str, image: &str, more: &[&str]) -> (bool, String) {
+    let output = wharf.run(&[&["create", name, "--image", image], &ECHO[..], more].concat());
+    (output.status.success(), text(&output.stderr))
+}
+
+/// The digest and the size of the only layer of an image.
+fn layer(registry: &Registry<'_>, repository: &str) -> (String, u64) {
+    let directory = registry.wharf.dir().join("d/registry").join(registry.name).join(repository);
+    let manifests = std::fs::read_dir(directory.join("_manifests")).unwrap();
+    let file = manifests.map(|entry| entry.unwrap().path()).next().unwrap();
+    let stored = std::fs::read_to_string(file).unwrap();
+    let manifest: Value = serde_json::from_str(stored.split_once('\n').unwrap().1).unwrap();
+    let layer = &manifest["layers"][0];
+    (layer["digest"].as_str().unwrap().to_owned(), layer["size"].as_u64().unwrap())
+}
+
+#[test]
+fn an_image_is_named_by_a_login_server_that_nobody_resolves_and_no_layer_is_copied() {
+    let wharf = Daemon::start();
+    let registry = Registry::create(&wharf, "harbour");
+    let password = registry.password(0);
+    registry.push(&password, "team/busybox:v1");
+    let image = format!("{}/team/busybox:v1", registry.login_server());
+    let as_admin = ["--registry-username", "harbour", "--registry-password", &password];
+    for (what, more) in [
+        ("no credentials", &[][..]),
+        ("a wrong password", &["--registry-username", "harbour", "--registry-password", "x"]),
+        ("another user", &["--registry-username", "other", "--registry-password", &password]),
+    ] {
+        let (is_made, told) = create(&wharf, "refused", &image, more);
+        assert!(!is_made && told.contains("InaccessibleImage"), "{what}: {told}");
+    }
+    for missing in ["team/busybox:none", "team/other:v1"] {
+        let image = format!("{}/{missing}", registry.login_server());
+        let (is_made, told) = create(&wharf, "refused", &image, &as_admin);
+        assert!(!is_made && told.contains("InaccessibleImage"), "{missing}: {told}");
+    }
+    let (is_made, told) = create(&wharf, "own", &image, &as_admin);
+    assert!(is_made, "{told}\n{}", wharf.log());
+    wharf.wait_for_state("own", "Succeeded");
+    assert_eq!(wharf.ok(&["logs", "own"]), "from-own-registry\n");
+    // The packed layer is where it was pushed to, once, and nowhere else.
+    let (digest, size) = layer(&registry, "team/busybox");
+    let is_packed = |path: &std::path::Path| {
+        path.metadata().is_ok_and(|found| found.is_file() && found.len() == size)
+            && crate::harness::registry::digest(&std::fs::read(path).unwrap()) == digest
+    };
+    let packed: Vec<_> =
+        find(&wharf.dir().join("d")).into_iter().filter(|f| is_packed(f)).collect();
+    assert_eq!(packed.len(), 1, "{packed:?}");
+    assert!(packed[0].starts_with(wharf.dir().join("d/registry/harbour/team/busybox/_blobs")));
+    wharf.clear();
+    clear(&wharf, &registry.home);
+}
+
+#[test]
+fn a_group_pulls_as_an_identity_that_has_the_role_to_pull() {
+    let wharf = Daemon::start();
+    let registry = Registry::create(&wharf, "harbour");
+    registry.push(&registry.password(1), "team/busybox:v1");
+    let off = json!({ "properties": { "adminUserEnabled": false } });
+    assert_eq!(registry.send("PATCH", "", &off).0, 200);
+    let image = format!("{}/team/busybox:v1", registry.login_server());
+    let provider = "providers/Microsoft.ManagedIdentity/userAssignedIdentities/puller";
+    let path = format!("{}/{provider}?api-version=2023-01-31", registry.home);
+    let made = send(&wharf, "PUT", &path, Some(&json!({ "location": "local" }).to_string())).body;
+    let id = made["id"].as_str().unwrap();
+    let as_identity = ["--acr-identity", id];
+    let (is_made, told) = create(&wharf, "refused", &image, &as_identity);
+    let reason = "has no role there that allows it to pull, such as AcrPull";
+    assert!(!is_made && told.contains("InaccessibleImage") && told.contains(reason), "{told}");
+    let subscription = registry.home.split("/resourceGroups").next().unwrap();
+    let authorization = "providers/Microsoft.Authorization";
+    let assignment = json!({ "properties": {
+        "principalId": made["properties"]["principalId"],
+        "roleDefinitionId": format!("{subscription}/{authorization}/roleDefinitions/{ACR_PULL}"),
+    } });
+    let scope = registry.send("GET", "", &Value::Null).1["id"].as_str().unwrap().to_owned();
+    let name = "roleAssignments/11111111-2222-3333-4444-555555555555?api-version=2022-04-01";
+    let path = format!("{scope}/{authorization}/{name}");
+    assert_eq!(send(&wharf, "PUT", &path, Some(&assignment.to_string())).status, 201);
+    let (is_made, told) = create(&wharf, "own", &image, &as_identity);
+    assert!(is_made, "{told}\n{}", wharf.log());
+    wharf.wait_for_state("own", "Succeeded");
+    assert_eq!(wharf.ok(&["logs", "own"]), "from-own-registry\n");
+    wharf.clear();
+    clear(&wharf, &registry.home);
+}
