@@ -5,7 +5,7 @@ use std::io;
 use camino::Utf8PathBuf;
 use oci_spec::distribution::ParseError;
 
-use crate::RegistryError;
+use crate::{PolicyError, RegistryError};
 
 /// Whose fault a failure is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum ErrorKind {
     Registry,
     /// The content is not what its digest says, or is not an image, or breaks a rule.
     Corrupt,
+    /// The administrator does not want such an image here.
+    Policy,
     /// The image store's disk fails or is full.
     Disk,
 }
@@ -83,6 +85,15 @@ pub enum ImageError {
         /// What is missing.
         reason: &'static str,
     },
+    /// The administrator does not want such an image here.
+    #[error("{reference} is not allowed here")]
+    Policy {
+        /// The full reference.
+        reference: String,
+        /// Why not.
+        #[source]
+        source: PolicyError,
+    },
     /// A background task ended early.
     #[error("unpack {what}: the task was given up")]
     Task {
@@ -98,6 +109,7 @@ impl ImageError {
             Self::Reference { .. } => ErrorKind::InvalidReference,
             Self::Registry { source, .. } => source.kind(),
             Self::Unpack { .. } | Self::Corrupt { .. } | Self::NoImage { .. } => ErrorKind::Corrupt,
+            Self::Policy { .. } => ErrorKind::Policy,
             Self::File { .. } | Self::Task { .. } => ErrorKind::Disk,
         }
     }
@@ -106,6 +118,7 @@ impl ImageError {
     pub fn advice(&self) -> Option<String> {
         match self {
             Self::Registry { source, .. } => source.advice(),
+            Self::Policy { source, .. } => Some(format!("It is not allowed: {source}.")),
             _ => None,
         }
     }

@@ -1,7 +1,10 @@
 //! Images from files: an OCI layout (directory or archive) or a `docker save` archive, and the
 //! quickstart images that ship inside this program.
 
-use std::io::{self, Read};
+use std::{
+    collections::BTreeSet,
+    io::{self, Read},
+};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
@@ -175,7 +178,12 @@ impl ImageStore {
             &whole,
             manifest,
             config_bytes,
-            Provenance { access: Access::everyone(), is_imported: !Self::is_embedded(name)?, now },
+            Provenance {
+                access: Access::everyone(),
+                is_imported: !Self::is_embedded(name)?,
+                signed_by: BTreeSet::new(),
+                now,
+            },
         )
     }
 

@@ -6,7 +6,7 @@
 //! Whatever neither of them names after another boot may be torn, and goes.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     io,
     sync::{
         Arc,
@@ -35,6 +35,8 @@ pub(crate) struct Entry {
     pub(crate) used_at: Option<Timestamp>,
     #[serde(default)]
     pub(crate) imported: bool,
+    #[serde(default)]
+    pub(crate) signed_by: BTreeSet<String>,
 }
 
 /// What is not durable yet.
@@ -209,6 +211,7 @@ fn entries<'a>(images: impl Iterator<Item = (&'a String, &'a Image)>) -> BTreeMa
             access: Access::clone(&image.access),
             used_at: Some(image.used_at),
             imported: image.is_imported,
+            signed_by: BTreeSet::clone(&image.signed_by),
         };
         (reference.clone(), entry)
     };

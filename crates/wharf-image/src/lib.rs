@@ -12,17 +12,21 @@ mod import;
 mod index;
 mod layers;
 mod lease;
+mod policy;
 mod prune;
 mod pull;
 mod quickstart;
 mod reference;
 mod registry;
+mod signature;
 mod store;
 mod unpack;
+mod verify;
 
 pub use access::Audience;
 pub use error::{ErrorKind, ImageError};
 pub use lease::Lease;
+pub use policy::{ImagePolicy, Pattern, PolicyError, Signed};
 pub use prune::{Keeping, Pruning, Removed};
 pub use pull::{Progress, PullUnderWay};
 pub use reference::registry_of;
@@ -30,4 +34,5 @@ pub use registry::{
     CertificateAuthority, Credential, IdentityTokens, LocalError, LocalRegistries, LocalRepository,
     Login, Mirror, RegistryConfig, RegistryError,
 };
+pub use signature::PublicKey;
 pub use store::{Image, ImageConfig, ImageStore};

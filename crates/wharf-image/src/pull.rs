@@ -85,11 +85,19 @@ impl ImageStore {
         let parsed = reference::parse(reference)?;
         let whole = parsed.whole();
         let fingerprint = self.fingerprint(reference, credentials);
-        if self.is_allowed(&whole, fingerprint.as_deref()) || Self::is_embedded(reference)? {
+        if Self::is_embedded(reference)? {
+            return Ok(());
+        }
+        self.check_name(&whole)?;
+        if self.is_allowed(&whole, fingerprint.as_deref()) {
             return Ok(());
         }
         let conversation = self.converse(parsed, credentials, Patience::SHORT)?;
-        tokio::time::timeout(CHECK_MAX, conversation.manifest()).await.map_err(|_| {
+        let asked = async {
+            let manifest = conversation.manifest().await?;
+            self.verify(&conversation, &whole, &manifest).await
+        };
+        tokio::time::timeout(CHECK_MAX, asked).await.map_err(|_| {
             let silent = RegistryError::Silent { seconds: CHECK_MAX.as_secs() };
             conversation.failed("get the manifest", silent)
         })??;
@@ -98,7 +106,8 @@ impl ImageStore {
 
     fn is_allowed(&self, whole: &str, fingerprint: Option<&str>) -> bool {
         let images = lock(&self.inner.images);
-        images.get(whole).is_some_and(|image| image.access.allows(fingerprint))
+        let image = images.get(whole).filter(|image| image.access.allows(fingerprint));
+        image.is_some_and(|image| self.is_met_by(image))
     }
 
     /// Names a set of credentials without telling them: who has the same can share a pull.
@@ -126,14 +135,18 @@ impl ImageStore {
         if let Some(image) = self.resolve(reference)?
             && image.stored_at > now
             && image.access.allows(fingerprint.as_deref())
+            && self.is_met_by(&image)
         {
             return Ok(image);
         }
         if let Some(image) = self.import_embedded(&whole, now).await? {
             return Ok(image);
         }
+        self.check_name(&whole)?;
         let conversation = Arc::new(self.converse(parsed, credentials, Patience::LONG)?);
-        let (manifest_bytes, config_bytes) = conversation.documents().await?;
+        let (resolved, config_bytes) = conversation.documents().await?;
+        let signed_by = self.verify(&conversation, &whole, &resolved).await?;
+        let manifest_bytes = resolved.bytes;
         let manifest = parse_manifest(&manifest_bytes)?;
         let config = parse_config(&config_bytes)?;
         let diff_ids = config.rootfs().diff_ids();
@@ -157,7 +170,7 @@ impl ImageStore {
             Audience::Holders => Access::shown(fingerprint),
             Audience::Everyone => Access::everyone(),
         };
-        let from = Provenance { access, is_imported: false, now };
+        let from = Provenance { access, is_imported: false, signed_by, now };
         self.publish(&whole, (&manifest, &manifest_bytes), &config_bytes, from)
     }
 

@@ -27,6 +27,7 @@ pub use local::{LocalError, LocalRegistries, LocalRepository};
 
 use crate::{
     ImageError,
+    signature::{self, Detached},
     store::{digest_of, parse_manifest},
 };
 use exchange::{Ask, Endpoint};
@@ -82,6 +83,15 @@ impl Source {
     }
 }
 
+/// A manifest for this platform.
+#[derive(Debug)]
+pub(crate) struct Resolved {
+    /// As the registry sent it.
+    pub(crate) bytes: Vec<u8>,
+    /// Its digest, after those of the indexes that led to it.
+    pub(crate) digests: Vec<String>,
+}
+
 /// A conversation about one image: mirrors first, then the registry itself.
 #[derive(Debug)]
 pub(crate) struct Conversation {
@@ -99,16 +109,18 @@ impl Conversation {
         }
     }
 
-    /// The manifest for this platform, as the registry sent it.
-    pub(crate) async fn manifest(&self) -> Result<Vec<u8>, ImageError> {
+    /// The manifest for this platform, and what led to it.
+    pub(crate) async fn manifest(&self) -> Result<Resolved, ImageError> {
         let digest = self.reference.digest();
         let wanted = digest.or_else(|| self.reference.tag()).unwrap_or("latest");
         let mut bytes = self.raw_manifest(wanted).await?;
+        let mut digests = Vec::new();
         for _ in 0..DEPTH_MAX {
+            digests.push(digest_of(&bytes));
             let document: Value = serde_json::from_slice(&bytes)
                 .map_err(|error| ImageError::corrupt("image manifest", error.to_string()))?;
             if document.get("manifests").is_none() {
-                return Ok(bytes);
+                return Ok(Resolved { bytes, digests });
             }
             let index = ImageIndex::from_reader(bytes.as_slice())
                 .map_err(|error| ImageError::corrupt("image index", error.to_string()))?;
@@ -121,10 +133,33 @@ impl Conversation {
     }
 
     /// Manifest and configuration for this platform, as the registry sent them.
-    pub(crate) async fn documents(&self) -> Result<(Vec<u8>, Vec<u8>), ImageError> {
+    pub(crate) async fn documents(&self) -> Result<(Resolved, Vec<u8>), ImageError> {
         let manifest = self.manifest().await?;
-        let config = self.config(&parse_manifest(&manifest)?).await?;
+        let config = self.config(&parse_manifest(&manifest.bytes)?).await?;
         Ok((manifest, config))
+    }
+
+    /// What is stored beside a manifest as its signatures, with what they sign.
+    pub(crate) async fn signatures(
+        &self,
+        digest: &str,
+    ) -> Result<Vec<(Detached, Vec<u8>)>, ImageError> {
+        let manifest = match self.raw_manifest(&signature::tag_of(digest)).await {
+            Err(ImageError::Registry { source, .. })
+                if matches!(*source, RegistryError::NotFound) =>
+            {
+                return Ok(Vec::new());
+            }
+            other => parse_manifest(&other?)?,
+        };
+        let mut found = Vec::new();
+        for signature in signature::listed(&manifest) {
+            let ask = Ask::new(self.path("blobs", &signature.digest));
+            let payload = self.document(&ask, signature::PAYLOAD_MAX).await;
+            let payload = payload.map_err(|error| self.failed("get a signature", error))?;
+            found.push((signature, payload));
+        }
+        Ok(found)
     }
 
     async fn config(&self, manifest: &ImageManifest) -> Result<Vec<u8>, ImageError> {

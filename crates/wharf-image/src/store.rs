@@ -1,7 +1,7 @@
 //! The image store: which images are here, and where their layers are.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -12,7 +12,7 @@ use oci_spec::image::{ImageConfiguration, ImageManifest};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    ImageError, PullUnderWay,
+    ImageError, ImagePolicy, PullUnderWay,
     access::{Access, FingerprintKey},
     index::{Durability, Entry},
     layers,
@@ -28,6 +28,8 @@ pub struct ImageConfig {
     pub dir: Utf8PathBuf,
     /// What the administrator says about registries.
     pub registries: RegistryConfig,
+    /// What the administrator demands of images.
+    pub policy: ImagePolicy,
     /// Taken for the host's boot id; for tests of power cuts.
     pub boot_id: Option<String>,
 }
@@ -35,7 +37,8 @@ pub struct ImageConfig {
 impl ImageConfig {
     /// The usual for a directory.
     pub fn new(dir: Utf8PathBuf) -> Self {
-        Self { dir, registries: RegistryConfig::default(), boot_id: None }
+        let (registries, policy) = (RegistryConfig::default(), ImagePolicy::default());
+        Self { dir, registries, policy, boot_id: None }
     }
 }
 
@@ -63,6 +66,15 @@ pub struct Image {
     pub(crate) is_durable: bool,
     pub(crate) config_digest: String,
     pub(crate) access: Arc<Access>,
+    /// Keys of the administrator's with which it was signed, by fingerprint.
+    pub(crate) signed_by: Arc<BTreeSet<String>>,
+}
+
+impl Image {
+    /// Keys of the administrator's with which it is known to be signed: digests of the keys.
+    pub fn signers(&self) -> impl Iterator<Item = &str> {
+        self.signed_by.iter().map(String::as_str)
+    }
 }
 
 /// All images of this host. Cheap to clone.
@@ -91,6 +103,7 @@ pub(crate) struct Inner {
 pub(crate) struct Provenance {
     pub(crate) access: Access,
     pub(crate) is_imported: bool,
+    pub(crate) signed_by: BTreeSet<String>,
     pub(crate) now: Timestamp,
 }
 
@@ -134,11 +147,12 @@ impl ImageStore {
         Ok(lock(&self.inner.images).get(&whole).cloned())
     }
 
-    /// The image, if it is here whole: one that has lost a layer is forgotten, to be pulled again.
+    /// The image, if it is here whole and as the administrator wants it: one that has lost a layer is
+    /// forgotten, to be pulled again.
     pub fn resolve_whole(&self, reference: &str) -> Result<Option<Image>, ImageError> {
         let Some(image) = self.resolve(reference)? else { return Ok(None) };
         let Some(lost) = image.layers.iter().find(|layer| !layer.is_dir()) else {
-            return Ok(Some(image));
+            return Ok(self.is_met_by(&image).then_some(image));
         };
         tracing::warn!(reference = image.reference, layer = %lost, "an image has lost a layer");
         let mut images = lock(&self.inner.images);
@@ -193,13 +207,15 @@ impl ImageStore {
         let mut images = lock(&inner.images);
         // Another image under the same name is another image: who had the old one has no say.
         let before = images.get(reference).filter(|before| before.digest == digest);
-        let Provenance { access, is_imported, now } = from;
+        let Provenance { access, is_imported, mut signed_by, now } = from;
         let (access, imported) = match before {
             Some(old) => (access.with(&old.access), is_imported && old.is_imported),
             None => (access, is_imported),
         };
+        signed_by.extend(before.iter().flat_map(|old| old.signed_by.iter().cloned()));
         let is_durable = before.is_some_and(|before| before.is_durable);
-        let entry = Entry { digest, stored_at: now, access, used_at: Some(now), imported };
+        let used_at = Some(now);
+        let entry = Entry { digest, stored_at: now, access, used_at, imported, signed_by };
         let config = parse_config(config_bytes)?;
         let image = Image { is_durable, ..inner.image(reference, &entry, manifest, config) };
         images.insert(reference.to_owned(), image.clone());
@@ -278,6 +294,7 @@ impl Inner {
             access: Arc::new(entry.access.clone()),
             used_at: entry.used_at.unwrap_or(entry.stored_at),
             is_imported: entry.imported,
+            signed_by: Arc::new(entry.signed_by.clone()),
             is_durable: true,
         }
     }

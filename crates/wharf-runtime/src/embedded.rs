@@ -331,6 +331,7 @@ impl Backend for Embedded {
             | ErrorKind::NotFound
             | ErrorKind::Denied
             | ErrorKind::Corrupt
+            | ErrorKind::Policy
             | ErrorKind::Disk => {
                 let (image, advice) = (image.to_owned(), error.advice());
                 ImageRefusal::Inaccessible { image, advice, source: error.into() }

@@ -1,5 +1,6 @@
 //! How the daemon is set up: flags, `WHARF_*` variables and a file, read once into one type.
 
+mod error;
 mod registries;
 mod smb;
 
@@ -9,12 +10,13 @@ use camino::Utf8PathBuf;
 use clap::Parser;
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::Deserialize;
-use wharf_image::{Keeping, RegistryConfig};
+use wharf_image::{ImagePolicy, Keeping, RegistryConfig};
 use wharf_model::{
     network::{Ipv6Pool, Pools},
     security::{Policy, capability},
 };
 
+pub(crate) use error::ConfigError;
 use registries::RegistryArgs;
 use smb::SmbArgs;
 
@@ -148,6 +150,8 @@ struct File {
     smb_server: Option<Vec<String>>,
     smb_suffix: Option<String>,
     smb_client: Option<String>,
+    require_digest: Option<Vec<String>>,
+    require_signature: Option<Vec<String>>,
     hold_milliseconds: Option<u64>,
     cpu_overcommit: Option<f64>,
     memory_overcommit: Option<f64>,
@@ -193,6 +197,7 @@ pub(crate) struct Config {
     pub(crate) grace: Duration,
     pub(crate) registries: RegistryConfig,
     pub(crate) smb: SmbConfig,
+    pub(crate) image_policy: ImagePolicy,
     pub(crate) keeping: Keeping,
     pub(crate) hold: Duration,
     pub(crate) capacity: CapacityConfig,
@@ -202,66 +207,6 @@ pub(crate) struct Config {
     pub(crate) log: String,
     pub(crate) boot_id: Option<String>,
     pub(crate) is_uninstalling: bool,
-}
-
-/// Settings that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ConfigError {
-    /// The file cannot be read.
-    #[error("read configuration file {path}")]
-    Read {
-        /// Which file.
-        path: Utf8PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// A factor that is none.
-    #[error("{name} must be a number above 0")]
-    Factor {
-        /// Which setting.
-        name: &'static str,
-    },
-    /// Ranges that are not apart.
-    #[error("private_pool {private} overlaps address_pool {public}; they must be apart")]
-    Pools {
-        /// For public addresses.
-        public: Ipv4Net,
-        /// For the others.
-        private: Ipv4Net,
-    },
-    /// A range without room.
-    #[error("ipv6_pool {0} is too small; a prefix of 96 bits at most is needed")]
-    Ipv6Pool(Ipv6Net),
-    /// Half a front.
-    #[error("ingress_certificate and ingress_key go together, and with ingress_listen")]
-    IngressFiles,
-    /// A capability that does not exist.
-    #[error("allow_capability: there is no capability \"{0}\"")]
-    Capability(String),
-    /// An SMB server that is none.
-    #[error("smb_server: \"{0}\" is not ACCOUNT=HOST[:PORT][/SHARE[/FOLDER…]]")]
-    SmbServer(String),
-    /// A client that is none.
-    #[error("smb_client: \"{0}\" is not auto, kernel or fuse")]
-    SmbClient(String),
-    /// A pair that is none.
-    #[error("{setting}: \"{value}\" is not HOST[:PORT]=…")]
-    Pair {
-        /// Which setting.
-        setting: &'static str,
-        /// What was given.
-        value: String,
-    },
-    /// The file is not what it should be.
-    #[error("configuration file {path}")]
-    Parse {
-        /// Which file.
-        path: Utf8PathBuf,
-        /// Where and why.
-        #[source]
-        source: Box<toml::de::Error>,
-    },
 }
 
 impl Config {
@@ -274,6 +219,7 @@ impl Config {
         let absolute = |path: Utf8PathBuf| camino::absolute_utf8(&path).unwrap_or(path);
         let seconds = |given: Option<u64>, default| Duration::from_secs(given.unwrap_or(default));
         let keeping = args.registries.keeping(&file);
+        let image_policy = args.registries.policy(&mut file)?;
         let registries = args.registries.or(&mut file)?;
         let smb = args.smb.or(&mut file)?;
         let capacity = CapacityConfig {
@@ -326,6 +272,7 @@ impl Config {
             grace: seconds(args.grace_seconds.or(file.grace_seconds), 10),
             registries,
             smb,
+            image_policy,
             keeping,
             hold: Duration::from_millis(
                 args.hold_milliseconds.or(file.hold_milliseconds).unwrap_or(200),

@@ -199,6 +199,7 @@ async fn run(config: Config) -> Result<(), ServeError> {
     }
     let images = ImageStore::open(ImageConfig {
         registries: believed,
+        policy: config.image_policy.clone(),
         boot_id: config.boot_id.clone(),
         ..ImageConfig::new(config.data_dir.join("images"))
     })?;

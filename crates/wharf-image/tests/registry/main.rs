@@ -12,8 +12,8 @@ use std::{
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use wharf_image::{
-    Audience, Credential, ErrorKind, Image, ImageConfig, ImageError, ImageStore, Progress,
-    RegistryConfig,
+    Audience, Credential, ErrorKind, Image, ImageConfig, ImageError, ImagePolicy, ImageStore,
+    Progress, RegistryConfig,
 };
 
 mod credentials;
@@ -23,6 +23,7 @@ mod keeping;
 mod proxy;
 #[path = "../../../wharf/tests/harness/registry.rs"]
 mod registry;
+mod signatures;
 mod token_server;
 
 /// Whether a predicate comes true in time.
@@ -42,6 +43,7 @@ fn wait_for(limit: Duration, mut is_true: impl FnMut() -> bool) -> bool {
 struct Lab {
     dir: tempfile::TempDir,
     store: ImageStore,
+    config: ImageConfig,
     progress: Mutex<Vec<Progress>>,
 }
 
@@ -50,12 +52,30 @@ impl Lab {
         Self::with(RegistryConfig::default())
     }
 
-    fn with(mut registries: RegistryConfig) -> Self {
+    fn with(registries: RegistryConfig) -> Self {
+        Self::opened(registries, ImagePolicy::default())
+    }
+
+    fn under(policy: ImagePolicy) -> Self {
+        Self::opened(RegistryConfig::default(), policy)
+    }
+
+    fn opened(mut registries: RegistryConfig, policy: ImagePolicy) -> Self {
         registries.read_timeout = Duration::from_millis(500);
         let dir = tempfile::tempdir().unwrap();
         let images = Utf8Path::from_path(dir.path()).unwrap().join("images");
-        let config = ImageConfig { registries, ..ImageConfig::new(images) };
-        Self { store: ImageStore::open(config).unwrap(), dir, progress: Mutex::default() }
+        let config = ImageConfig { registries, policy, ..ImageConfig::new(images) };
+        let store = ImageStore::open(config.clone()).unwrap();
+        Self { store, dir, config, progress: Mutex::default() }
+    }
+
+    /// What the next daemon finds.
+    fn reopened(&self) -> ImageStore {
+        ImageStore::open(self.config.clone()).unwrap()
+    }
+
+    fn reopened_under(&self, policy: ImagePolicy) -> ImageStore {
+        ImageStore::open(ImageConfig { policy, ..self.config.clone() }).unwrap()
     }
 
     fn path(&self, name: &str) -> Utf8PathBuf {

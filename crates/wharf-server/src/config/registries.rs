@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use jiff::SignedDuration;
-use wharf_image::{CertificateAuthority, Keeping, Mirror, RegistryConfig};
+use wharf_image::{
+    CertificateAuthority, ImagePolicy, Keeping, Mirror, Pattern, PublicKey, RegistryConfig, Signed,
+};
 
 use super::{ConfigError, File};
 
@@ -42,6 +44,24 @@ pub(super) struct RegistryArgs {
     /// Wait so many seconds for a silent registry [default: 15]
     #[arg(long, env = "WHARF_REGISTRY_TIMEOUT_SECONDS", value_name = "SECONDS")]
     registry_timeout_seconds: Option<u64>,
+    /// Refuse images that are named by tag: all with '*', or those of a registry, or of repositories
+    /// whose names begin so (can be repeated)
+    #[arg(
+        long,
+        env = "WHARF_REQUIRE_DIGEST",
+        value_name = "*|HOST[:PORT][/NAME]",
+        value_delimiter = ','
+    )]
+    require_digest: Vec<String>,
+    /// Refuse images without a cosign signature by one of the public keys in a PEM file; the longest
+    /// name that fits decides (can be repeated)
+    #[arg(
+        long,
+        env = "WHARF_REQUIRE_SIGNATURE",
+        value_name = "*|HOST[:PORT][/NAME]=FILE",
+        value_delimiter = ','
+    )]
+    require_signature: Vec<String>,
 }
 
 impl RegistryArgs {
@@ -54,6 +74,25 @@ impl RegistryArgs {
             max_age: hours.map(|hours| SignedDuration::from_hours(hours.into())),
             min_age: SignedDuration::from_mins(2),
         }
+    }
+
+    pub(super) fn policy(&self, file: &mut File) -> Result<ImagePolicy, ConfigError> {
+        let digest = [self.require_digest.clone(), file.require_digest.take().unwrap_or_default()];
+        let by_digest = digest.concat().into_iter();
+        let by_digest = by_digest.map(|text| pattern("require_digest", text));
+        let setting = "require_signature";
+        let signature = file.require_signature.take().unwrap_or_default();
+        let signature = [self.require_signature.clone(), signature].concat();
+        let mut signed: Vec<Signed> = Vec::new();
+        for (text, file) in pairs(setting, signature, |text, file| (text, file))? {
+            let pattern = pattern(setting, text)?;
+            let keys = PublicKey::read(file.as_str().into()).map_err(ConfigError::Keys)?;
+            match signed.iter_mut().find(|known| known.pattern == pattern) {
+                Some(known) => known.keys.extend(keys),
+                None => signed.push(Signed { pattern, keys }),
+            }
+        }
+        Ok(ImagePolicy { by_digest: by_digest.collect::<Result<_, _>>()?, signed })
     }
 
     pub(super) fn or(self, file: &mut File) -> Result<RegistryConfig, ConfigError> {
@@ -76,6 +115,10 @@ impl RegistryArgs {
             ..RegistryConfig::default()
         })
     }
+}
+
+fn pattern(setting: &'static str, value: String) -> Result<Pattern, ConfigError> {
+    Pattern::new(&value).ok_or(ConfigError::Pattern { setting, value })
 }
 
 /// Settings of the form `HOST[:PORT]=…`.

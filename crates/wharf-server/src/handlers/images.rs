@@ -31,6 +31,7 @@ fn image_failed(error: &ImageError) -> Error {
         }
         ErrorKind::NotFound => (wharf_model::ErrorKind::NotFound, "ImageNotFound"),
         ErrorKind::Denied => (wharf_model::ErrorKind::Forbidden, "ImageAccessDenied"),
+        ErrorKind::Policy => (wharf_model::ErrorKind::Forbidden, "ImageNotAllowed"),
         ErrorKind::Registry => (wharf_model::ErrorKind::Conflict, "RegistryErrorResponse"),
         ErrorKind::Corrupt => (wharf_model::ErrorKind::InvalidParameter, "InvalidImage"),
         ErrorKind::Disk => (wharf_model::ErrorKind::StorageFull, "ImageStoreFailed"),

@@ -18,6 +18,7 @@ mod file_rights;
 mod file_shares;
 mod hostile_shares;
 mod identity;
+mod image_policies;
 mod images;
 mod ingress;
 mod init_containers;

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 /// Who may use a private registry.
@@ -81,7 +81,12 @@ impl Registry {
 
     /// Pushes the only image of a layout; returns its reference.
     pub(crate) fn push(&self, layout: &Path, name: &str) -> String {
-        let reference = format!("{}/{name}:latest", self.address);
+        self.push_as(layout, name, "latest")
+    }
+
+    /// The same under this tag.
+    pub(crate) fn push_as(&self, layout: &Path, name: &str, tag: &str) -> String {
+        let reference = format!("{}/{name}:{tag}", self.address);
         let mut copy = Command::new("skopeo");
         copy.args(["copy", "--quiet", "--insecure-policy", "--dest-tls-verify=false"]);
         if self.is_private {
@@ -92,6 +97,23 @@ impl Registry {
         let output = copy.output().expect("skopeo is installed");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         reference
+    }
+
+    /// Stores signatures beside the image with this digest, as cosign does: payloads, and what is
+    /// said to be their signatures.
+    pub(crate) fn push_signatures(&self, name: &str, of: &str, signatures: &[(Vec<u8>, String)]) {
+        let layout = self.dir.path().join("layout-signatures");
+        drop(std::fs::remove_dir_all(&layout));
+        let layers = signatures.iter().map(|(payload, _)| (payload.clone(), digest(payload)));
+        layout_of(&layout, &layers.collect::<Vec<_>>());
+        rewrite_manifest(&layout, |manifest| {
+            let layers = manifest["layers"].as_array_mut().unwrap().iter_mut();
+            for (layer, (_, signature)) in layers.zip(signatures) {
+                layer["mediaType"] = json!("application/vnd.dev.cosign.simplesigning.v1+json");
+                layer["annotations"] = json!({ "dev.cosignproject.cosign/signature": signature });
+            }
+        });
+        self.push_as(&layout, name, &format!("{}.sig", of.replace(':', "-")));
     }
 
     /// Where it keeps its files.
@@ -248,4 +270,31 @@ pub(crate) fn layout_of(dir: &Path, layers: &[(Vec<u8>, String)]) {
     let index = json!({ "schemaVersion": 2, "manifests": [entry] });
     std::fs::write(dir.join("index.json"), index.to_string()).unwrap();
     std::fs::write(dir.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+}
+
+/// Changes the only manifest of a layout.
+fn rewrite_manifest(layout: &Path, change: impl FnOnce(&mut Value)) {
+    let read =
+        |path: &Path| serde_json::from_slice::<Value>(&std::fs::read(path).unwrap()).unwrap();
+    let mut index = read(&layout.join("index.json"));
+    let blob = |digest: &Value| layout.join("blobs/sha256").join(&digest.as_str().unwrap()[7..]);
+    let mut manifest = read(&blob(&index["manifests"][0]["digest"]));
+    change(&mut manifest);
+    let text = manifest.to_string().into_bytes();
+    index["manifests"][0]["digest"] = json!(digest(&text));
+    index["manifests"][0]["size"] = json!(text.len());
+    std::fs::write(blob(&index["manifests"][0]["digest"]), text).unwrap();
+    std::fs::write(layout.join("index.json"), index.to_string()).unwrap();
+}
+
+/// What cosign signs of an image with this digest.
+pub(crate) fn signed_payload(of: &str) -> Value {
+    json!({
+        "critical": {
+            "identity": { "docker-reference": "lab/app" },
+            "image": { "docker-manifest-digest": of },
+            "type": "cosign container image signature",
+        },
+        "optional": null,
+    })
 }

@@ -32,6 +32,8 @@ pub(crate) async fn handle(
 ) -> ApiResult<Response> {
     let image = found(&app, &params)?;
     let mut document = super::document(&image);
+    document["allowed"] = json!(app.images.is_met_by(&image));
+    document["signedBy"] = json!(image.signers().collect::<Vec<_>>());
     document["config"] = json!(&*image.config);
     document["layers"] = json!(&*image.layers);
     Ok(Json(document).into_response())

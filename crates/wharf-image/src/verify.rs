@@ -1,0 +1,72 @@
+//! Holding images to what the administrator demands of them.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use crate::{
+    Image, ImageError, ImageStore, PolicyError,
+    registry::{Conversation, Resolved},
+    store::lock,
+};
+
+impl ImageStore {
+    /// Whether an image that is here is as the administrator wants it, as far as that is known. What
+    /// ships inside the program is.
+    pub fn is_met_by(&self, image: &Image) -> bool {
+        let is_embedded = || Self::is_embedded(&image.reference).unwrap_or(false);
+        self.inner.config.policy.is_met_by(image) || is_embedded()
+    }
+
+    /// Whether an image may have such a name.
+    pub(crate) fn check_name(&self, whole: &str) -> Result<(), ImageError> {
+        let checked = self.inner.config.policy.check_name(whole);
+        checked.map_err(|source| ImageError::Policy { reference: whole.to_owned(), source })
+    }
+
+    /// The keys that have signed a manifest, or an index that led to it, of those that have to: one
+    /// is enough. An image that is here is remembered as signed.
+    pub(crate) async fn verify(
+        &self,
+        conversation: &Conversation,
+        whole: &str,
+        manifest: &Resolved,
+    ) -> Result<BTreeSet<String>, ImageError> {
+        let Some(wanted) = self.inner.config.policy.signers(whole) else {
+            return Ok(BTreeSet::new());
+        };
+        let mut fault = None;
+        for digest in &manifest.digests {
+            for (signature, payload) in conversation.signatures(digest).await? {
+                match signature.check(&payload, digest, &wanted.keys) {
+                    Ok(key) => {
+                        let signed_by = BTreeSet::from([key.fingerprint().to_owned()]);
+                        self.note_signed(whole, manifest, &signed_by)?;
+                        return Ok(signed_by);
+                    }
+                    Err(reason) => fault = Some(reason.to_owned()),
+                }
+            }
+        }
+        let (pattern, reference) = (wanted.pattern.to_string(), whole.to_owned());
+        let digest = manifest.digests.first().cloned().unwrap_or_default();
+        let source = match fault {
+            Some(reason) => PolicyError::BadSignature { pattern, digest, reason },
+            None => PolicyError::Unsigned { pattern, digest },
+        };
+        Err(ImageError::Policy { reference, source })
+    }
+
+    fn note_signed(
+        &self,
+        whole: &str,
+        manifest: &Resolved,
+        signed_by: &BTreeSet<String>,
+    ) -> Result<(), ImageError> {
+        let mut images = lock(&self.inner.images);
+        let image = images.get_mut(whole).filter(|i| Some(&i.digest) == manifest.digests.last());
+        let Some(image) = image.filter(|image| !signed_by.is_subset(&image.signed_by)) else {
+            return Ok(());
+        };
+        image.signed_by = Arc::new(image.signed_by.union(signed_by).cloned().collect());
+        self.inner.save_index(&images)
+    }
+}
