@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use serde_json::Value;
 
 use crate::{
@@ -21,6 +21,7 @@ pub(crate) struct Progress {
     bar: ProgressBar,
     what: String,
     told: BTreeSet<String>,
+    images: Vec<String>,
 }
 
 impl Progress {
@@ -37,7 +38,13 @@ impl Progress {
         }
         bar.set_message(what.clone());
         bar.enable_steady_tick(Duration::from_millis(100));
-        Self { bar, what, told: BTreeSet::new() }
+        Self { bar, what, told: BTreeSet::new(), images: Vec::new() }
+    }
+
+    /// Also shows how far the pulls of these images are.
+    pub(crate) fn pulling(mut self, images: &[&str]) -> Self {
+        self.images = images.iter().map(ToString::to_string).collect();
+        self
     }
 
     /// Shows how far it is.
@@ -77,13 +84,44 @@ pub(crate) async fn wait(
         let body = client.get(path).await?;
         let status = group::text(&body, "/status").unwrap_or_default();
         progress.events(group::items(&body, "/properties/events"));
-        progress.state(status);
+        progress.state(&pulls(client, progress).await.unwrap_or_else(|| status.to_owned()));
         match status.to_ascii_lowercase().as_str() {
             "succeeded" => return Ok(()),
             "failed" | "canceled" => return Err(failed(&body, status)),
             _ => pause.next().await,
         }
     }
+}
+
+/// How far the pulls are that somebody looks at. Who may not know is shown less.
+async fn pulls(client: &Client, progress: &Progress) -> Option<String> {
+    if progress.images.is_empty() || progress.bar.is_hidden() {
+        return None;
+    }
+    let listed = client.get("/wharf/v1/images/pulls").await.ok()?;
+    let told = told(group::items(&listed, "/value"), &progress.images);
+    (!told.is_empty()).then_some(told)
+}
+
+fn told(pulls: &[Value], images: &[String]) -> String {
+    let is_meant = |pull: &&Value| {
+        let reference = group::text(pull, "/reference").unwrap_or_default();
+        images.iter().any(|image| reference.contains(image.as_str()))
+    };
+    let lines = pulls.iter().filter(is_meant).map(|pull| {
+        let reference = group::text(pull, "/reference").unwrap_or_default();
+        let rate = pull.pointer("/bytesPerSecond").and_then(Value::as_u64);
+        format!("pulling {reference}: {}", pull_state(&pull["progress"], rate))
+    });
+    lines.collect::<Vec<_>>().join("; ")
+}
+
+/// How far a pull is, and how many bytes come in a second.
+pub(crate) fn pull_state(step: &Value, rate: Option<u64>) -> String {
+    let number = |name: &str| step.get(name).and_then(Value::as_u64).unwrap_or(0);
+    let (done, all) = (HumanBytes(number("bytes_done")), HumanBytes(number("bytes")));
+    let rate = rate.map(|rate| format!(", {}/s", HumanBytes(rate))).unwrap_or_default();
+    format!("{}/{} layers, {done} of {all}{rate}", number("layers_done"), number("layers"))
 }
 
 fn failed(body: &Value, status: &str) -> CliError {
@@ -127,5 +165,27 @@ impl Pause {
     pub(crate) async fn next(&mut self) {
         tokio::time::sleep(self.next).await;
         self.next = (self.next * 3 / 2).min(self.longest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_pulls_that_somebody_waits_for_are_told() {
+        let pull = |reference: &str| {
+            json!({ "reference": reference, "bytesPerSecond": 1 << 20, "progress": {
+                "layers_done": 1, "layers": 3, "bytes_done": 2 << 20, "bytes": 8 << 20 } })
+        };
+        let pulls = [pull("docker.io/library/nginx:latest"), pull("lab.example/other:1")];
+        let state = "1/3 layers, 2.00 MiB of 8.00 MiB, 1.00 MiB/s";
+        assert_eq!(
+            told(&pulls, &["nginx".to_owned()]),
+            format!("pulling docker.io/library/nginx:latest: {state}")
+        );
+        assert_eq!(told(&pulls, &["redis".to_owned()]), "");
     }
 }

@@ -33,6 +33,8 @@ pub struct Progress {
     pub bytes_done: u64,
     /// Packed size of all layers, in bytes.
     pub bytes: u64,
+    /// Packed bytes that came from a registry for this pull.
+    pub bytes_fetched: u64,
 }
 
 /// A pull that is under way.
@@ -193,17 +195,18 @@ impl ImageStore {
         wanted: Vec<Wanted>,
         progress: impl Fn(Progress) + Send + Sync,
     ) -> Result<(), ImageError> {
-        let counter = Counter::default();
+        let (loaded, reused) = (Counter::default(), Counter::default());
         let (layers, bytes) = (wanted.len(), wanted.iter().map(|layer| layer.size).sum());
         let tell = |layers_done| {
-            let bytes_done = counter.load(Ordering::Relaxed).min(bytes);
-            progress(Progress { layers_done, layers, bytes_done, bytes });
+            let bytes_fetched = loaded.load(Ordering::Relaxed);
+            let bytes_done = (bytes_fetched + reused.load(Ordering::Relaxed)).min(bytes);
+            progress(Progress { layers_done, layers, bytes_done, bytes, bytes_fetched });
         };
         tell(0);
         let side_by_side = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8));
         let fetches = wanted
             .into_iter()
-            .map(|layer| self.ensure_layer(conversation, layer, Arc::clone(&counter)));
+            .map(|layer| self.ensure_layer(conversation, layer, (&loaded, &reused)));
         let mut fetches = futures::StreamExt::buffer_unordered(
             futures::stream::iter(fetches.collect::<Vec<_>>()),
             side_by_side,
@@ -227,7 +230,7 @@ impl ImageStore {
         &self,
         conversation: &Arc<Conversation>,
         layer: Wanted,
-        counter: Counter,
+        (loaded, reused): (&Counter, &Counter),
     ) -> Result<(), ImageError> {
         let Wanted { diff_id, digest, size } = layer;
         if !layers::is_digest(&diff_id) {
@@ -236,10 +239,10 @@ impl ImageStore {
         let _turn = self.turn(&diff_id).await;
         let (all, temporary) = (self.inner.layers(), self.inner.temporary());
         if layers::path(&all, &diff_id).is_dir() {
-            counter.fetch_add(size, Ordering::Relaxed);
+            reused.fetch_add(size, Ordering::Relaxed);
             return Ok(());
         }
-        let reader = conversation.blob(&digest, size, counter);
+        let reader = conversation.blob(&digest, size, Arc::clone(loaded));
         let failure = reader.failure();
         let what = format!("layer {diff_id}");
         let work = move || layers::publish((reader, size), &diff_id, &all, &temporary);

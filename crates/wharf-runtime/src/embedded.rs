@@ -50,6 +50,7 @@ mod fetches;
 mod observe;
 mod outbox;
 mod probes;
+mod pull_progress;
 mod pulls;
 pub mod usage;
 

@@ -208,7 +208,8 @@ pub(crate) async fn run(context: &Context, args: &CreateArgs) -> Result<(), CliE
         None => versioned(&path),
     };
     let client = context.client().await?;
-    let mut progress = Progress::new(format!("creating {name}"));
+    let images = group::images(&document);
+    let mut progress = Progress::new(format!("creating {name}")).pulling(&images);
     let answer = client.put(&put, &document).await?;
     let group = if args.no_wait {
         answer.body

@@ -25,6 +25,7 @@ use wharf_model::{
 use super::{
     Hint,
     outbox::{Outbox, retry_at},
+    pull_progress::Watch,
 };
 
 /// The first pause after a failed pull; doubles up to [`RETRY_MAX`], as the kubelet's.
@@ -103,11 +104,11 @@ impl Pulls {
     /// Tells that an image needed no pull.
     pub(super) fn tell_present(&self, id: &GroupId, container: &ContainerName, image: &str) {
         let mut state = self.lock();
-        let pulled = format!("Successfully pulled image \"{image}\"");
+        let pulled = Watch::new(self.clock.now()).pulled(self.clock.now(), image);
         let is_told = state.outbox.get(id).is_some_and(|told| {
             told.all()
                 .iter()
-                .any(|o| o.container.as_ref() == Some(container) && o.message == pulled)
+                .any(|o| o.container.as_ref() == Some(container) && o.message.starts_with(&pulled))
         });
         if !is_told {
             let message = format!("Container image \"{image}\" already present on machine");
@@ -146,7 +147,14 @@ impl Pulls {
         let began = self.clock.now();
         let image = key.0.as_str();
         let asking = (credentials.as_slice(), Audience::Holders);
-        let result = self.images.pull(image, asking, began, |_| {}).await;
+        let watch = Mutex::new(Watch::new(began));
+        let watched = || watch.lock().unwrap_or_else(PoisonError::into_inner);
+        let tell = |step| {
+            if let Some(message) = watched().note(self.clock.now(), image, step) {
+                self.tell_waiting(&key, &message);
+            }
+        };
+        let result = self.images.pull(image, asking, began, tell).await;
         let now = self.clock.now();
         let mut state = self.lock();
         let Some(pull) = state.pulls.get_mut(&key) else { return };
@@ -154,7 +162,7 @@ impl Pulls {
         let (reason, message) = match result {
             Ok(_) => {
                 state.pulls.remove(&key);
-                (EventReason::Pulled, format!("Successfully pulled image \"{image}\""))
+                (EventReason::Pulled, watched().pulled(now, image))
             }
             Err(error) => {
                 let message = format!("Failed to pull image \"{image}\": {}", chain(&error));
@@ -174,6 +182,20 @@ impl Pulls {
             for (reason, message) in &events {
                 state.tell(id, containers, now, *reason, message);
             }
+        }
+        drop(state);
+        for id in waiting.keys() {
+            self.hint.give(id);
+        }
+    }
+
+    /// Tells all groups that wait for a pull how far it is.
+    fn tell_waiting(&self, key: &Key, message: &str) {
+        let now = self.clock.now();
+        let mut state = self.lock();
+        let waiting = state.pulls.get(key).map(|pull| pull.waiting.clone()).unwrap_or_default();
+        for (id, containers) in &waiting {
+            state.tell(id, containers, now, EventReason::Pulling, message);
         }
         drop(state);
         for id in waiting.keys() {

@@ -39,6 +39,11 @@ fn an_image_from_a_registry_runs_and_its_exit_code_and_log_are_told() {
         .map(|event| event["name"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(names, ["Pulling", "Pulled", "Created", "Started"]);
+    let pulled = wharf.view("task", 0)["events"][1]["message"].clone();
+    let pulled = pulled.as_str().unwrap();
+    let azures = format!("Successfully pulled image \"{image}\" in ");
+    assert!(pulled.starts_with(&azures) && pulled.contains(" s: 1 layer, "), "{pulled}");
+    assert!(pulled.ends_with(" MiB/s"), "{pulled}");
     // It is cached now: the registry is not needed any more.
     drop(registry);
     wharf.ok(&[

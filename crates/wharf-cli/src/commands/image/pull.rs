@@ -10,7 +10,7 @@ use crate::{
     context::Context,
     error::{ApiError, CliError},
     group, output,
-    progress::Progress,
+    progress::{Progress, pull_state},
 };
 
 /// Arguments.
@@ -50,7 +50,7 @@ pub(super) async fn run(context: &Context, args: &PullArgs) -> Result<(), CliErr
         if let Some(found) = line.get("image") {
             image = Some(found.clone());
         } else if let Some(step) = line.get("progress") {
-            progress.state(&format!("{}{}", state(step), rate.told(step)));
+            progress.state(&pull_state(step, rate.of(step)));
         }
     }
     drop(progress);
@@ -80,20 +80,13 @@ struct Rate {
 impl Rate {
     #[expect(clippy::cast_precision_loss, reason = "it is rounded anyway")]
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not below zero")]
-    fn told(&mut self, step: &Value) -> String {
-        let bytes = step.get("bytes_done").and_then(Value::as_u64).unwrap_or(0);
+    fn of(&mut self, step: &Value) -> Option<u64> {
+        let bytes = step.get("bytes_fetched").and_then(Value::as_u64).unwrap_or(0);
         let (began, before) = *self.began.get_or_insert_with(|| (Instant::now(), bytes));
         let seconds = began.elapsed().as_secs_f64();
         if seconds < 0.5 {
-            return String::new();
+            return None;
         }
-        let rate = (bytes.saturating_sub(before)) as f64 / seconds;
-        format!(", {}/s", super::size(rate as u64))
+        Some(((bytes.saturating_sub(before)) as f64 / seconds) as u64)
     }
-}
-
-fn state(step: &Value) -> String {
-    let number = |name: &str| step.get(name).and_then(Value::as_u64).unwrap_or(0);
-    let (done, all) = (super::size(number("bytes_done")), super::size(number("bytes")));
-    format!("{}/{} layers, {done} of {all}", number("layers_done"), number("layers"))
 }

@@ -14,7 +14,7 @@ pub(crate) async fn handle(State(app): State<App>) -> ApiResult<Response> {
     let now = app.clock.now();
     let document = |pull: &PullUnderWay| -> Value {
         let milliseconds = now.duration_since(pull.began_at).as_millis().max(1);
-        let rate = i128::from(pull.progress.bytes_done) * 1000 / milliseconds;
+        let rate = i128::from(pull.progress.bytes_fetched) * 1000 / milliseconds;
         json!({
             "reference": pull.reference,
             "beganAt": wharf_arm::time::seconds(pull.began_at),
