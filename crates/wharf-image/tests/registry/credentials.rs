@@ -4,7 +4,7 @@ use std::{error::Error, sync::Arc};
 
 use camino::Utf8PathBuf;
 use wharf_image::{
-    CertificateAuthority, Credential, ErrorKind, IdentityTokens, Login, RegistryConfig,
+    CertificateAuthority, Credential, ErrorKind, IdentityTokens, ImageError, Login, RegistryConfig,
 };
 
 use crate::{
@@ -64,6 +64,28 @@ async fn basic_credentials_open_a_private_registry_and_nothing_else_does() {
     drop(registry);
     lab.store.check(&image, &login(&server, USER, PASSWORD)).await.unwrap();
     assert_eq!(lab.store.check(&image, &[]).await.unwrap_err().kind(), ErrorKind::Registry);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pulls_at_one_time_with_different_credentials_share_layers_and_no_result() {
+    let registry = Registry::private();
+    let files: &[(&str, &[u8])] = &[("a", &crate::noise(500_000))];
+    let image = push(&registry, "lab/app", files);
+    let layer = format!("blobs/{}", crate::registry::digest(&gzip(&archive(files))));
+    let proxy = Proxy::before(&registry.address);
+    proxy.harm(&layer, 1, Harm::Slow(100_000, std::time::Duration::from_millis(100)));
+    let image = image.replace(&registry.address, &proxy.address);
+    let (lab, good) = (Lab::new(), login(&proxy.address, USER, PASSWORD));
+    let elsewhere = [login("other.example", USER, "other"), good.clone()].concat();
+    let (bad, none) = (login(&proxy.address, USER, "wrong"), vec![]);
+    let pulls = [&good, &bad, &none, &elsewhere, &good].map(|who| lab.pull_as(&image, who));
+    let pulled = futures::future::join_all(pulls).await;
+    let told = pulled.iter().map(|result| result.as_ref().map_err(ImageError::kind).map(drop));
+    let denied = Err(ErrorKind::Denied);
+    assert_eq!(told.collect::<Vec<_>>(), [Ok(()), denied, denied, Ok(()), Ok(())]);
+    let [image] = lab.store.list().try_into().unwrap();
+    assert_eq!(image.layers.len(), 1);
+    assert_eq!(proxy.heads(&layer).len(), 1, "whoever comes later takes the layer that is here");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,13 @@
 //! What stays, what goes, and what is fetched again.
 
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
 use jiff::{SignedDuration, Timestamp};
 use wharf_image::{ImageConfig, ImageStore, Keeping};
 
@@ -98,6 +106,48 @@ async fn after_a_power_cut_only_what_was_durable_counts() {
     std::fs::write(lab.path("fresh.json"), &fresh[..fresh.len() / 2]).unwrap();
     assert_eq!(open("three").list().len(), 0);
     assert_eq!(lab.path("layers").read_dir_utf8().unwrap().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pruning_takes_nothing_from_a_pull_under_way() {
+    let (registry, lab) = (Registry::start(), Lab::new());
+    let layers: Vec<_> =
+        (0..3_u8).map(|number| crate::noise(400_000 + usize::from(number))).collect();
+    let archives = layers.iter().map(|layer| crate::archive(&[("a", layer)]));
+    let packed = archives.map(|bytes| (crate::gzip(&bytes), crate::registry::digest(&bytes)));
+    let layout = registry.dir().join("layout");
+    crate::registry::layout_of(&layout, &packed.collect::<Vec<_>>());
+    let image = registry.push(&layout, "lab/app");
+    let proxy = crate::proxy::Proxy::before(&registry.address);
+    let slow = crate::proxy::Harm::Slow(100_000, std::time::Duration::from_millis(200));
+    proxy.harm("blobs", 4, slow);
+    let image = image.replace(&registry.address, &proxy.address);
+    let (is_done, store) = (Arc::new(AtomicBool::new(false)), lab.store.clone());
+    let pruning = tokio::spawn({
+        let is_done = Arc::clone(&is_done);
+        async move {
+            let (mut seen, mut rounds) = (BTreeSet::new(), 0);
+            while !is_done.load(Ordering::Relaxed) {
+                seen.extend(store.pulls().iter().map(|pull| pull.progress.layers_done));
+                let removed = store.begin_pruning().await.remove(&[]).await.unwrap();
+                assert_eq!((removed.images.len(), removed.layers), (0, 0));
+                rounds += 1;
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+            (seen, rounds)
+        }
+    });
+    let kept = lab.store.keep([image.as_str()]);
+    let pulled = lab.pull(&image).await.unwrap();
+    is_done.store(true, Ordering::Relaxed);
+    let (seen, rounds) = pruning.await.unwrap();
+    assert!(seen.iter().any(|done| (1..3).contains(done)) && rounds > 10, "{seen:?} {rounds}");
+    assert!(pulled.layers.iter().all(|layer| layer.join("a").is_file()));
+    assert!(lab.reopened().resolve_whole(&image).unwrap().is_some());
+    // Whoever wanted it has gone.
+    drop(kept);
+    let removed = lab.store.begin_pruning().await.remove(&[]).await.unwrap();
+    assert_eq!((removed.images.len(), removed.layers), (1, 3));
 }
 
 #[tokio::test(flavor = "multi_thread")]
