@@ -4,6 +4,9 @@ use std::{fs, fs::File, io::Write as _, path::Path};
 
 use crate::error::RegistryError;
 
+/// What files are called until they are whole.
+const UNFINISHED: &str = ".tmp";
+
 /// Makes the names in a directory durable.
 pub(crate) fn sync(directory: &Path) -> Result<(), RegistryError> {
     let synced = File::open(directory).and_then(|opened| opened.sync_all());
@@ -31,7 +34,8 @@ pub(crate) fn make_directory(path: &Path) -> Result<(), RegistryError> {
 pub(crate) fn replace(path: &Path, bytes: &[&[u8]]) -> Result<(), RegistryError> {
     let Some(directory) = path.parent() else { return Ok(()) };
     make_directory(directory)?;
-    let written = tempfile::NamedTempFile::new_in(directory).and_then(|mut file| {
+    let made = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(directory);
+    let written = made.and_then(|mut file| {
         for part in bytes {
             file.write_all(part)?;
         }
@@ -40,6 +44,13 @@ pub(crate) fn replace(path: &Path, bytes: &[&[u8]]) -> Result<(), RegistryError>
     });
     drop(written.map_err(RegistryError::file("write", path))?);
     sync(directory)
+}
+
+/// Removes what a crash left of [`replace`], while nobody replaces anything in a directory.
+pub(crate) fn remove_unfinished(directory: &Path) -> Result<(), RegistryError> {
+    let names = list(directory)?;
+    let unfinished = names.iter().filter(|name| name.starts_with(UNFINISHED));
+    unfinished.map(|name| directory.join(name)).try_for_each(|path| remove(&path).map(drop))
 }
 
 /// Removes a file; whether it was there.

@@ -4,6 +4,7 @@
 //! and manifests under their digests and tags that name manifests. [`Service`] answers `/v2/`.
 
 mod access;
+mod collect;
 mod durable;
 mod error;
 mod manifests;

@@ -176,7 +176,9 @@ impl Repository {
         if let Some(Ok(subject)) = subject {
             durable::remove(&self.dir.join("_referrers").join(subject.hex()).join(digest.hex()))?;
         }
-        durable::remove(&self.manifest_file(digest)).map(drop)
+        durable::remove(&self.manifest_file(digest))?;
+        storage.release(self, &manifest.bytes);
+        Ok(())
     }
 
     /// All tags, in order.

@@ -8,6 +8,7 @@ use std::{
 };
 
 use crate::{
+    collect::Freed,
     durable,
     error::{Code, RegistryError},
     names::{self, Digest},
@@ -24,6 +25,7 @@ pub struct Storage {
     root: PathBuf,
     /// Held while manifests, tags and what they name change together.
     changing: Mutex<()>,
+    freed: Mutex<Freed>,
 }
 
 impl Storage {
@@ -35,7 +37,7 @@ impl Storage {
         for name in durable::list(root)?.iter().filter(|name| name.starts_with(GONE)) {
             remove_tree(&root.join(name))?;
         }
-        Ok(Self { root: root.to_owned(), changing: Mutex::default() })
+        Ok(Self { root: root.to_owned(), changing: Mutex::default(), freed: Mutex::default() })
     }
 
     /// The registries that have something here.
@@ -102,7 +104,7 @@ impl Storage {
         Ok(found)
     }
 
-    fn all_repositories(&self, registry: &str) -> Result<Vec<String>, RegistryError> {
+    pub(crate) fn all_repositories(&self, registry: &str) -> Result<Vec<String>, RegistryError> {
         let mut found = Vec::new();
         let mut open = vec![String::new()];
         while let Some(above) = open.pop() {
@@ -117,6 +119,15 @@ impl Storage {
         Ok(found)
     }
 
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn freed(&self) -> MutexGuard<'_, Freed> {
+        self.freed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Taken before that of what was freed.
     pub(crate) fn lock(&self) -> MutexGuard<'_, ()> {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -130,7 +141,7 @@ fn remove_tree(path: &Path) -> Result<(), RegistryError> {
 }
 
 /// One repository. Nothing in it is called like a repository below it: `_` does not begin a name.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Repository {
     pub(crate) dir: PathBuf,
     pub(crate) name: String,
@@ -141,9 +152,13 @@ impl Repository {
         self.dir.join("_uploads")
     }
 
+    pub(crate) fn blobs(&self) -> PathBuf {
+        self.dir.join("_blobs")
+    }
+
     /// Where a blob is or would be.
     pub(crate) fn blob(&self, digest: &Digest) -> PathBuf {
-        self.dir.join("_blobs").join(digest.hex())
+        self.blobs().join(digest.hex())
     }
 
     pub(crate) fn has_blob(&self, digest: &Digest) -> bool {
@@ -151,7 +166,13 @@ impl Repository {
     }
 
     /// Takes over a blob of another repository, without copying it. Whether it was there.
-    pub(crate) fn mount(&self, from: &Self, digest: &Digest) -> Result<bool, RegistryError> {
+    pub(crate) fn mount(
+        &self,
+        storage: &Storage,
+        from: &Self,
+        digest: &Digest,
+    ) -> Result<bool, RegistryError> {
+        let _changing = storage.lock();
         let (source, target) = (from.blob(digest), self.blob(digest));
         let Some(directory) = target.parent() else { return Ok(false) };
         if !source.is_file() {
@@ -160,7 +181,9 @@ impl Repository {
         durable::make_directory(directory)?;
         match fs::hard_link(&source, &target) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                return self.renew(digest);
+            }
             linked => linked.map_err(RegistryError::file("link", &target))?,
         }
         durable::sync(directory)?;

@@ -19,7 +19,7 @@ use crate::{
     durable,
     error::{Code, RegistryError},
     names::Digest,
-    storage::Repository,
+    storage::{Repository, Storage},
 };
 
 /// How much is written and hashed at once.
@@ -43,7 +43,13 @@ pub(crate) struct Uploads(Mutex<HashMap<PathBuf, Arc<AsyncMutex<Upload>>>>);
 
 impl Uploads {
     /// Begins an upload.
-    pub(crate) fn begin(&self, repository: &Repository) -> Result<Uuid, RegistryError> {
+    pub(crate) fn begin(
+        &self,
+        storage: &Storage,
+        repository: &Repository,
+    ) -> Result<Uuid, RegistryError> {
+        // So that the directory stays until something is in it.
+        let _changing = storage.lock();
         let (id, directory) = (Uuid::new_v4(), repository.uploads());
         durable::make_directory(&directory)?;
         let path = directory.join(id.to_string());
@@ -86,7 +92,7 @@ impl Uploads {
     pub(crate) fn finish(
         &self,
         mut held: Held,
-        repository: &Repository,
+        (storage, repository): (&Storage, &Repository),
         wanted: &Digest,
     ) -> Result<(), RegistryError> {
         held.is_over = true;
@@ -100,6 +106,7 @@ impl Uploads {
         let target = repository.blob(wanted);
         held.file.sync_all().map_err(RegistryError::file("sync", &held.path))?;
         let Some(directory) = target.parent() else { return Ok(()) };
+        let _changing = storage.lock();
         durable::make_directory(directory)?;
         fs::rename(&held.path, &target).map_err(RegistryError::file("name", &target))?;
         durable::sync(directory)

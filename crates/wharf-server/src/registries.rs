@@ -57,7 +57,8 @@ impl Registries {
             .map_err(|error| Error::internal(chain(&error)))
     }
 
-    /// Removes what is kept for registries that are not there any more, and uploads left alone.
+    /// Removes what is kept for registries that are not there any more, uploads left alone, and blobs
+    /// that no manifest names.
     pub(crate) async fn sweep(&self) -> Result<(), Error> {
         let (store, now) = (self.store.clone(), self.clock.now());
         self.blocking(move |storage| {
@@ -68,7 +69,9 @@ impl Registries {
                 }
             }
             let since = Duration::from_millis(now.as_millisecond().try_into().unwrap_or_default());
-            storage.sweep_uploads(SystemTime::UNIX_EPOCH + since)
+            let now = SystemTime::UNIX_EPOCH + since;
+            storage.sweep_uploads(now)?;
+            storage.collect(now)
         })
         .await
     }

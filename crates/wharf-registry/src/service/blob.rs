@@ -34,7 +34,18 @@ impl Service {
         digest: Digest,
     ) -> Result<Answer, RegistryError> {
         match call.method {
-            Method::GET | Method::HEAD => send(&repository, &call, &digest).await,
+            Method::GET => send(&repository, &call, &digest).await,
+            Method::HEAD => {
+                // Who asks whether it is there may count on it.
+                let (storage, at, wanted) =
+                    (self.storage.clone(), repository.clone(), digest.clone());
+                blocking(move || {
+                    let _changing = storage.lock();
+                    at.renew(&wanted)
+                })
+                .await?;
+                send(&repository, &call, &digest).await
+            }
             Method::DELETE => {
                 let storage = self.storage.clone();
                 blocking(move || {

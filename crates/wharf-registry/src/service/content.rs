@@ -103,7 +103,15 @@ impl Service {
         let storage = self.storage.clone();
         match call.method {
             Method::GET | Method::HEAD => {
-                let found = blocking(move || repository.manifest(&reference)).await?;
+                let is_pull = call.method == Method::GET;
+                let found = blocking(move || {
+                    let found = repository.manifest(&reference)?;
+                    if is_pull {
+                        repository.renew_parts(&storage, &found.bytes)?;
+                    }
+                    Ok(found)
+                })
+                .await?;
                 let answer = begin(StatusCode::OK)
                     .header(header::CONTENT_TYPE, found.media_type)
                     .header(header::CONTENT_LENGTH, found.bytes.len())

@@ -1,6 +1,6 @@
 //! What is read by this very program, with the same rights as through a connection and without one.
 
-use std::{fs::File, io};
+use std::{fs::File, io, sync::Arc};
 
 use uuid::Uuid;
 
@@ -12,7 +12,7 @@ use crate::{
     access::{Action, Credential, Who},
     error::{Code, RegistryError},
     names::{Digest, Reference},
-    storage::Repository,
+    storage::{Repository, Storage},
 };
 
 /// Somebody who wants to pull.
@@ -38,6 +38,7 @@ impl std::fmt::Debug for Puller {
 /// A repository that somebody may pull from.
 #[derive(Clone, Debug)]
 pub struct Opened {
+    storage: Arc<Storage>,
     repository: Repository,
 }
 
@@ -68,7 +69,7 @@ impl Service {
             Err(error) => Err(error),
             Ok(_) => {
                 let repository = self.storage.repository(registry, name)?;
-                Ok(Some(Opened { repository }))
+                Ok(Some(Opened { storage: Arc::clone(&self.storage), repository }))
             }
         }
     }
@@ -80,7 +81,11 @@ impl Opened {
         let Ok(reference) = Reference::parse(reference) else { return Ok(None) };
         match self.repository.manifest(&reference) {
             Err(error) if error.code() == Code::ManifestUnknown => Ok(None),
-            found => Ok(Some(found?.bytes)),
+            found => {
+                let bytes = found?.bytes;
+                self.repository.renew_parts(&self.storage, &bytes)?;
+                Ok(Some(bytes))
+            }
         }
     }
 

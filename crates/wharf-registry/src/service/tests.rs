@@ -1,5 +1,6 @@
 //! Requests against a real directory.
 
+mod collect;
 mod conformance;
 mod metadata;
 mod tokens;

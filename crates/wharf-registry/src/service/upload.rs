@@ -35,7 +35,8 @@ impl Service {
         }
         let digest = call.query.get("digest").map(|text| Digest::parse(text)).transpose()?;
         let (uploads, wanted) = (self.uploads.clone(), repository.clone());
-        let id = blocking(move || uploads.begin(&wanted)).await?;
+        let storage = self.storage.clone();
+        let id = blocking(move || uploads.begin(&storage, &wanted)).await?;
         let Some(digest) = digest else {
             return under_way(StatusCode::ACCEPTED, &repository, &call, id, 0);
         };
@@ -66,8 +67,8 @@ impl Service {
         if !Self::may_pull(&call.caller, &call.registry, &call.rights, &from.name) {
             return Ok(None);
         }
-        let (target, wanted) = (repository.clone(), digest.clone());
-        if blocking(move || target.mount(&from, &wanted)).await? {
+        let (target, wanted, storage) = (repository.clone(), digest.clone(), self.storage.clone());
+        if blocking(move || target.mount(&storage, &from, &wanted)).await? {
             let place = call.location(repository, &format!("blobs/{digest}"));
             return created(place, &digest).map(Some);
         }
@@ -119,8 +120,9 @@ impl Service {
         digest: Digest,
     ) -> Result<Answer, RegistryError> {
         let place = call.location(&repository, &format!("blobs/{digest}"));
-        let (uploads, wanted) = (self.uploads.clone(), digest.clone());
-        blocking(move || uploads.finish(held, &repository, &wanted)).await?;
+        let (uploads, wanted, storage) =
+            (self.uploads.clone(), digest.clone(), self.storage.clone());
+        blocking(move || uploads.finish(held, (&storage, &repository), &wanted)).await?;
         created(place, &digest)
     }
 }
