@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use camino::Utf8PathBuf;
 use tokio::sync::Mutex;
 use wharf_arm::{ApiVersion, container_group::RenderContext};
 use wharf_image::ImageStore;
@@ -59,6 +60,8 @@ pub(crate) struct Settings {
     /// Whom they have to trust for it: PEM.
     pub(crate) certificate_authority: String,
     pub(crate) render: RenderContext,
+    /// Where everything is kept.
+    pub(crate) data_dir: Utf8PathBuf,
     /// How long the answer to a create is held if that is enough to start the group.
     pub(crate) hold: Duration,
     /// How long containers may take to end.

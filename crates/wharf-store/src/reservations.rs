@@ -1,7 +1,7 @@
 //! What groups have reserved of the host: rows written in the transaction that accepts a group, so
 //! that two groups can never have the same room.
 
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use wharf_model::{
     GroupId,
     capacity::{self, Capacity, Total},
@@ -9,7 +9,7 @@ use wharf_model::{
     spec::{Amount, GroupSpec},
 };
 
-use crate::{AcceptError, StoreError, error::sql};
+use crate::{AcceptError, Store, StoreError, error::sql};
 
 /// Reserves what a group asks for, if there is room. One that asks for no more than it has already
 /// is let through even when the host has shrunk.
@@ -25,10 +25,17 @@ pub(crate) fn reserve(
         wanted.cpu_millis > own.cpu_millis || wanted.memory_bytes > own.memory_bytes
     });
     if grows {
-        capacity::check(capacity, others(tx, id)?, wanted, location)
+        capacity::check(capacity, total(tx, id.as_str())?, wanted, location)
             .map_err(AcceptError::Refused)?;
     }
     Ok(insert(tx, id, wanted)?)
+}
+
+impl Store {
+    /// What all groups have reserved together.
+    pub fn reserved(&self) -> Result<Total, StoreError> {
+        self.read(|connection| total(connection, ""))
+    }
 }
 
 /// What the group has reserved is free again.
@@ -69,12 +76,14 @@ fn own(tx: &Transaction<'_>, id: &GroupId) -> Result<Option<Amount>, StoreError>
         .map_err(sql("read a reservation"))
 }
 
-fn others(tx: &Transaction<'_>, id: &GroupId) -> Result<Total, StoreError> {
+/// What all groups but one have reserved.
+fn total(connection: &Connection, but: &str) -> Result<Total, StoreError> {
     let text = "SELECT count(*), coalesce(sum(cpu_millis), 0), coalesce(sum(memory_bytes), 0)
                 FROM reservations WHERE group_id <> ?";
-    tx.prepare_cached(text)
+    connection
+        .prepare_cached(text)
         .and_then(|mut select| {
-            select.query_row([id.as_str()], |row| {
+            select.query_row([but], |row| {
                 Ok(Total {
                     groups: row.get(0)?,
                     cpu_millis: row.get(1)?,

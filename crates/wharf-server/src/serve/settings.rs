@@ -47,6 +47,7 @@ pub(super) fn settings(
         management: format!("https://{management}"),
         certificate_authority,
         render: RenderContext { dns_suffix: config.dns_suffix.clone() },
+        data_dir: config.data_dir.clone(),
         hold: config.hold,
         grace: config.grace,
         capacity: host::capacity(config.capacity),

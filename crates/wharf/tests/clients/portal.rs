@@ -14,7 +14,10 @@ const PORTAL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../portal");
 const PASSWORD: &str = "a password of the test";
 
 pub(crate) fn trials() -> Vec<Trial> {
-    vec![trial("portal", installed(), |portal| in_a_browser(&portal))]
+    vec![
+        trial("portal", installed(), |portal| in_a_browser(&portal)),
+        trial("portal_many", installed(), |portal| many_groups(&portal)),
+    ]
 }
 
 fn installed() -> Result<PathBuf, String> {
@@ -35,6 +38,25 @@ fn installed() -> Result<PathBuf, String> {
 fn in_a_browser(portal: &Path) {
     // The network is this test's own, and after a restart the address has to be the same.
     let mut server = Server::with(&["--listen", "127.0.0.1:8443"]);
+    drive(&mut server, &portal.join("test/portal.mjs"));
+}
+
+/// As many groups as `WHARF_MANY` says.
+fn many_groups(portal: &Path) {
+    let mut server = Server::with(&[
+        "--address-pool",
+        "10.209.0.0/20",
+        "--cpu-overcommit",
+        "1000",
+        "--memory-overcommit",
+        "1000",
+    ]);
+    drive(&mut server, &portal.join("test/many.mjs"));
+}
+
+/// Runs a script that drives a browser, and restarts the daemon when it asks for that.
+#[expect(clippy::print_stdout, reason = "a test tells what it has measured")]
+fn drive(server: &mut Server, script: &Path) {
     let (owner, reader) = ("ann@wharf.internal", "rob@wharf.internal");
     for (user, role) in [(owner, "Owner"), (reader, "Reader")] {
         let mut command = server.wharf.command(&["user", "create", user, "--role", role]);
@@ -43,20 +65,22 @@ fn in_a_browser(portal: &Path) {
         assert!(child.wait().unwrap().success());
     }
     let mut browser = server.client(Path::new("node"));
-    browser.arg(portal.join("test/portal.mjs")).env("WHARF_OWNER", owner);
+    browser.arg(script).env("WHARF_OWNER", owner);
     browser.env("WHARF_READER", reader).env("WHARF_PASSWORD", PASSWORD);
+    if std::env::var_os("WHARF_MANY").is_none() {
+        browser.env("WHARF_MANY", "200");
+    }
     let mut child = browser.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
-    let mut told = Vec::new();
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
         let line = line.unwrap();
+        println!("{line}");
         if line == "RESTART" {
             server.wharf.kill();
             server.wharf.up(&[]);
             writeln!(input, "done").unwrap();
         }
-        told.push(line);
     }
     let status = child.wait().unwrap();
-    assert!(status.success(), "{status}: {}\n{}", told.join("\n"), server.wharf.log());
+    assert!(status.success(), "{status}: {}", server.wharf.log());
 }

@@ -35,6 +35,9 @@ fn a_region_tells_what_it_has_and_what_is_used() {
     // A /27 less network, gateway and broadcast.
     assert_eq!(usage("ContainerGroups")["limit"], 29);
     assert_eq!(usage("StandardCores")["currentValue"], 1);
+    assert_eq!(usage("MemoryInGB")["currentValue"], 1);
+    let disk = usage("DiskInGB");
+    assert!(disk["currentValue"].as_u64() <= disk["limit"].as_u64(), "{disk}");
     wait_until_running(&wharf, &format!("{group}?api-version=2025-09-01"));
     let images = ask("cachedImages").to_string();
     assert!(images.contains("mcr.microsoft.com/azuredocs/aci-helloworld"), "{images}");

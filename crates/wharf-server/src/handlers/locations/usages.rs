@@ -1,19 +1,21 @@
-//! GET how much of the host is used: groups against addresses, and cores that running groups ask
-//! for against the host's.
+//! GET how much of the host is used: groups against addresses, what they have reserved of the host's cores and
+//! memory (the last one begun counted whole), and the disk. Memory and disk go beyond Azure.
 
 use axum::{
     Json,
     extract::{Path, State},
     response::{IntoResponse as _, Response},
 };
+use camino::Utf8Path;
 use wharf_arm::location::{Usage, normalise};
-use wharf_model::group::{Group, Power};
-use wharf_store::Filter;
+use wharf_model::Error;
 
 use crate::{
     app::App,
     http::{ApiResult, Version},
 };
+
+const GIB: u64 = 1 << 30;
 
 pub(crate) async fn handle(
     State(app): State<App>,
@@ -21,26 +23,39 @@ pub(crate) async fn handle(
     Version(_): Version,
 ) -> ApiResult<Response> {
     let subscription = app.subscription(&subscription)?;
-    let filter = Filter::Subscription(subscription.clone());
-    let groups = app.read(move |store| store.list_groups(&filter, None, u32::MAX)).await?;
+    let (groups, reserved) =
+        app.read(|store| Ok((store.group_ids()?.len(), store.reserved()?))).await?;
     let addresses = app.store.address_count();
     let location = normalise(&location);
+    let (disk_used, disk_size) = disk(&app.settings.data_dir)?;
     let usages = [
         Usage {
             name: "ContainerGroups",
             display_name: "Container Groups",
-            current: groups.len() as u64,
+            current: groups as u64,
             limit: app.settings.capacity.groups.map_or(addresses, |quota| quota.min(addresses)),
         },
         Usage {
             name: "StandardCores",
             display_name: "Standard Cores",
-            current: cores(&groups),
+            current: reserved.cpu_millis.div_ceil(1000),
             limit: app
                 .settings
                 .capacity
                 .cores
                 .unwrap_or(app.settings.capacity.host.cpu_millis / 1000),
+        },
+        Usage {
+            name: "MemoryInGB",
+            display_name: "Memory in GB",
+            current: reserved.memory_bytes.div_ceil(GIB),
+            limit: app.settings.capacity.host.memory_bytes / GIB,
+        },
+        Usage {
+            name: "DiskInGB",
+            display_name: "Disk in GB",
+            current: disk_used.div_ceil(GIB),
+            limit: disk_size / GIB,
         },
     ];
     let documents: Vec<_> =
@@ -48,10 +63,11 @@ pub(crate) async fn handle(
     Ok(Json(wharf_arm::list::page(&documents, None)).into_response())
 }
 
-/// Cores that running groups ask for, the last one begun counted whole.
-fn cores(groups: &[Group]) -> u64 {
-    let running = groups.iter().filter(|group| group.power == Power::Running);
-    let requests = running.flat_map(|group| &group.spec.containers).filter_map(|c| c.resources);
-    let millis: u64 = requests.map(|resources| u64::from(resources.requests.cpu_millis)).sum();
-    millis.div_ceil(1000)
+/// Bytes in use of the disk with the data directory, and how many there are to be had.
+fn disk(path: &Utf8Path) -> Result<(u64, u64), Error> {
+    let found = nix::sys::statvfs::statvfs(path.as_std_path())
+        .map_err(|error| Error::internal(format!("look at the disk of {path}: {error}")))?;
+    let bytes = |blocks: u64| blocks.saturating_mul(found.fragment_size());
+    let used = bytes(found.blocks().saturating_sub(found.blocks_free()));
+    Ok((used, used.saturating_add(bytes(found.blocks_available()))))
 }
