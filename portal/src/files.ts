@@ -3,6 +3,7 @@
 import { call, home, listAll, type Json } from "./api";
 import { ApiError, insist } from "./connection";
 
+export const ACCOUNTS = "Microsoft.Storage/storageAccounts";
 const STORAGE = "api-version=2023-01-01";
 const VERSION = "2024-11-04";
 /** What one Put Range may bring. */
@@ -19,21 +20,25 @@ export interface Entry {
 }
 
 export const listAccounts = async (): Promise<Json[]> =>
-  listAll(`${(await home()).id}/providers/Microsoft.Storage/storageAccounts?${STORAGE}`);
+  listAll(`${(await home()).id}/providers/${ACCOUNTS}?${STORAGE}`);
 export const listShares = (account: string) => listAll(`${account}/fileServices/default/shares?${STORAGE}`);
 export const arm = (method: string, id: string, body?: unknown) => call(method, `${id}?${STORAGE}`, body);
 
 /** Why an account cannot have a name. */
 export async function complaintAbout(name: string): Promise<string | undefined> {
-  const type = "Microsoft.Storage/storageAccounts";
-  const answer = await arm("POST", `${(await home()).id}/providers/Microsoft.Storage/checkNameAvailability`, { name, type });
+  const answer = await arm("POST", `${(await home()).id}/providers/Microsoft.Storage/checkNameAvailability`, { name, type: ACCOUNTS });
   return answer.nameAvailable ? undefined : answer.message;
 }
 
+const keysIn = ({ keys }: Json): { name: string; value: string }[] => keys.map((key: Json) => ({ name: key.keyName, value: key.value }));
+export const keysOf = async (account: string) => keysIn(await arm("POST", `${account}/listKeys`));
+export const renewKey = async (account: string, keyName: string) => keysIn(await arm("POST", `${account}/regenerateKey`, { keyName }));
+
 /** The first key of an account. */
-export async function keyOf(id: string): Promise<string> {
-  return (await arm("POST", `${id}/listKeys`)).keys[0].value;
-}
+export const keyOf = async (id: string) => (await keysOf(id))[0].value;
+
+/** How many bytes the files of a share occupy. */
+export const usageOf = async (share: string): Promise<number> => (await call("GET", `${share}?${STORAGE}&$expand=stats`)).properties.shareUsageBytes;
 
 /** The key of an account that is known by name only. */
 export async function keyByName(name: string): Promise<string> {
@@ -103,6 +108,11 @@ export class Share {
 
   async makeFolder(folder: string[], signal?: AbortSignal) {
     await this.send("PUT", folder, { query: { restype: "directory" }, signal });
+  }
+
+  async rename(from: string[], to: string[], isFolder: boolean) {
+    const headers = { "x-ms-file-rename-source": `${location.origin}${this.path(from)}` };
+    await this.send("PUT", to, { query: { comp: "rename", ...(isFolder && { restype: "directory" }) }, headers });
   }
 
   /** Writes a file, and takes away what it has written if that breaks off. */

@@ -3,18 +3,18 @@ import { Component, Suspense, useEffect, useState, type ReactNode } from "react"
 import { createRoot } from "react-dom/client";
 import { signOut, start } from "./auth";
 import { Empty, Failure, Loading } from "./parts/show";
-import { Overview } from "./pages/Overview";
+import { Overview } from "./pages/overview/Overview";
 import { later, Link, usePath } from "./router";
 import { useGroups } from "./watch";
 import "./style.css";
 
-const GroupPage = later(() => import("./pages/Group"));
+const GroupPage = later(() => import("./pages/group/Group"));
 const Create = later(() => import("./pages/create/Create"));
 const Images = later(() => import("./pages/Images"));
 const Registries = later(() => import("./pages/Registries"));
 const Registry = later(() => import("./pages/Registry"));
-const Files = later(() => import("./pages/Files"));
-const Folder = later(() => import("./pages/Folder"));
+const Files = later(() => import("./pages/files/Files"));
+const Folder = later(() => import("./pages/files/Folder"));
 const Networks = later(() => import("./pages/Networks"));
 const Access = later(() => import("./pages/Access"));
 const Activity = later(() => import("./pages/Activity"));

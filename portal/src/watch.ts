@@ -18,6 +18,8 @@ export interface State {
 
 class Watch {
   state: State = { groups: new Map(), isReady: false, isLive: false };
+  /** Changed in place; a copy is made for each repaint. */
+  private groups = new Map<string, Group>();
   private listeners = new Set<() => void>();
   private abort?: AbortController;
   private frame = 0;
@@ -39,6 +41,7 @@ class Watch {
     // Many changes are one repaint.
     this.frame ||= window.setTimeout(() => {
       this.frame = 0;
+      this.state = { ...this.state, groups: new Map(this.groups) };
       this.listeners.forEach((listener) => listener());
     }, 30);
   }
@@ -75,17 +78,16 @@ class Watch {
   }
 
   private take(event: string, data: Json, told: Set<string>) {
-    const groups = new Map(this.state.groups);
     if (event === "group") {
-      groups.set(data.group.id, data);
+      this.groups.set(data.group.id, data);
       told.add(data.group.id);
     } else if (event === "gone") {
-      groups.delete(data.id);
+      this.groups.delete(data.id);
     } else if (event === "ready") {
-      for (const id of groups.keys()) if (!told.has(id)) groups.delete(id);
-      return this.set({ groups, isReady: true });
+      for (const id of this.groups.keys()) if (!told.has(id)) this.groups.delete(id);
+      return this.set({ isReady: true });
     }
-    this.set({ groups });
+    this.set({});
   }
 }
 

@@ -6,7 +6,10 @@ import { tmpdir } from "node:os";
 import { chromium } from "playwright-core";
 
 export const { WHARF_URL: url, WHARF_PASSWORD: password, WHARF_SHOTS: shots } = process.env;
+if (shots) mkdirSync(shots, { recursive: true });
 const axe = readFileSync(new URL("../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
+
+const [SCREEN, PHONE] = [{ width: 1200, height: 760 }, { width: 390, height: 780 }];
 
 const profile = mkdtempSync(`${tmpdir()}/portal-`);
 // A home of its own, in which Wharf's CA is trusted as a user would do it.
@@ -19,7 +22,7 @@ export const browser = await chromium.launchPersistentContext(profile, {
   headless: true,
   env: { ...process.env, HOME: profile },
   reducedMotion: "reduce",
-  viewport: { width: 1200, height: 760 },
+  viewport: SCREEN,
   args: [
     "--no-sandbox", "--disable-gpu", "--disable-quic",
     "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -28,7 +31,7 @@ export const browser = await chromium.launchPersistentContext(profile, {
 export const page = browser.pages()[0];
 page.setDefaultTimeout(60_000);
 
-/** Errors of the page's own, what its policy forbade, and requests to others than the daemon. */
+/** Errors of the page's own, what its policy forbade, requests to others than the daemon, and what does not look right. */
 const faults = [];
 page.on("pageerror", (error) => faults.push(String(error)));
 page.on("console", (message) => message.type() === "error" && /Content Security Policy/.test(message.text()) && faults.push(message.text()));
@@ -52,12 +55,21 @@ export async function confirm(name) {
   await dialog.getByRole("button", { name: "Delete" }).click();
 }
 
+/** Deletes the group whose page is shown. */
+export async function deleteGroup(name) {
+  await button("Delete").click();
+  await confirm(name);
+  await page.getByRole("heading", { name: "Container groups", exact: true }).waitFor();
+  await page.getByRole("link", { name }).waitFor({ state: "detached" });
+}
+
 /** Does something until what it is for shows: the browser drops what is under way when links come and
  *  go in this network, and shows a page of its own then. */
 export async function until(what, act) {
-  for (const patience of [5_000, 10_000, 20_000, 40_000]) {
-    await act().catch((error) => console.log(`once more, after: ${error.message.split("\n")[0]}`));
-    if (await what.first().waitFor({ timeout: patience }).then(() => true, () => false)) return;
+  const end = Date.now() + 240_000;
+  for (let patience = 5_000; Date.now() < end; patience = Math.min(2 * patience, 40_000)) {
+    const isDone = await act().then(() => true, (error) => console.log(`once more, after: ${error.message.split("\n")[0]}`));
+    if (await what.first().waitFor({ timeout: isDone ? patience : 1_000 }).then(() => true, () => false)) return;
   }
   await what.first().waitFor();
 }
@@ -102,13 +114,22 @@ export async function download(name) {
 /** Waits until nothing more comes, as far as it ends: the watch goes on for ever. */
 export const settle = () => page.waitForLoadState("networkidle", { timeout: 1500 }).catch(() => {});
 
+/** Moves the focus with the keyboard until it is on something. */
+export async function reach(target) {
+  for (let steps = 0; steps < 80; steps += 1) {
+    if (await target.evaluate((element) => element === document.activeElement)) return;
+    await page.keyboard.press("Tab");
+  }
+  assert.fail("the keyboard does not reach it");
+}
+
 /** Whether none of these buttons is there. */
 export async function noButtons(...names) {
   await settle();
   for (const name of names) assert.equal(await page.getByRole("button", { name, exact: true }).count(), 0, String(name));
 }
 
-/** Pictures in both themes, and no serious complaint of axe in either. Tabster, Fluent UI's focus manager,
+/** Pictures in both themes and on a phone; no serious complaint of axe, nothing wider than a phone. Tabster, Fluent UI's focus manager,
  *  has elements of its own that pass a focus on and are hidden on purpose. */
 export async function look(name) {
   for (const theme of ["light", "dark"]) {
@@ -123,19 +144,24 @@ export async function look(name) {
     const { violations } = await page.evaluate(`${axe}; axe.run({ exclude: ["[data-tabster-dummy]"] }, { resultTypes: ["violations"] })`);
     const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
     const told = serious.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html.slice(0, 160) + " " + node.failureSummary).slice(0, 3).join(" | ")}`);
-    if (shots) {
-      mkdirSync(shots, { recursive: true });
-      await page.screenshot({ path: `${shots}/${name}-${theme}.png` });
-    }
-    assert.deepEqual(told, [], `axe on ${name}, ${theme}`);
+    if (shots) await page.screenshot({ path: `${shots}/${name}-${theme}.png` });
+    faults.push(...told.map((complaint) => `axe on ${name}, ${theme}: ${complaint}`));
   }
+  await page.setViewportSize(PHONE);
+  const over = await page.evaluate(async () => {
+    for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame);
+    return document.documentElement.scrollWidth - innerWidth;
+  });
+  if (shots) await page.screenshot({ path: `${shots}/${name}-phone.png` });
+  await page.setViewportSize(SCREEN);
+  if (over > 0) faults.push(`${name} is ${over} pixels too wide for a phone`);
 }
 
 /** Runs the tests; says where they failed. */
 export async function run(tests) {
   try {
     await tests();
-    assert.deepEqual(faults, [], "errors and strangers");
+    assert.deepEqual(faults, [], "nothing is wrong with any page");
   } catch (error) {
     await page.screenshot({ path: `${shots ?? tmpdir()}/portal-failure.png` }).catch(() => {});
     console.error(`at ${page.url()}: ${await page.locator("body").innerText({ timeout: 1000 }).catch(() => "")}`, faults, "open:", [...open]);

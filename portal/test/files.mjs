@@ -1,10 +1,11 @@
 // File shares in the portal: what is uploaded is in a container that mounts the share, and back.
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { button, confirm, dialog, download, look, noButtons, page, reload, row, shell, state, tab, visit } from "./browser.mjs";
+import { button, confirm, deleteGroup, dialog, download, look, noButtons, page, reload, row, shell, state, tab, visit } from "./browser.mjs";
 
 const ACCOUNT = "portalfiles";
 const GROUP = "with-share";
+const RENAMED = "renamed ü+%.txt";
 const hash = (bytes) => createHash("sha256").update(bytes).digest("hex");
 const openShare = async () => {
   await visit("/portal/files", page.getByRole("link", { name: "site-data" }));
@@ -23,6 +24,20 @@ async function make() {
   await button("Create share").click();
   await dialog.getByLabel("Share name").fill("site-data");
   await dialog.getByRole("button", { name: "Create" }).click();
+  await button("Change quota of site-data").click();
+  await dialog.getByLabel("Quota").fill("0");
+  await dialog.getByText("Enter a number from 1").waitFor();
+  await dialog.getByLabel("Quota").fill("10");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await row("10 GiB").waitFor();
+  await button(`Access keys of ${ACCOUNT}`).click();
+  const key = dialog.getByLabel("key2", { exact: true });
+  await key.waitFor();
+  const before = await key.inputValue();
+  await button("Renew key2").click();
+  await page.waitForFunction((before) => ![...document.querySelectorAll("dialog input")].some((input) => input.value === before), before);
+  await look("files-keys");
+  await dialog.getByRole("button", { name: "Close" }).click();
   await page.getByRole("link", { name: "site-data" }).click();
   await page.getByText("Nothing in here").waitFor();
 }
@@ -72,10 +87,13 @@ async function mount() {
   await page.getByText("Ready to be created.").waitFor();
   await button("Create").click();
   await state("Running");
+  await tab("Volumes").click();
+  await page.getByRole("link", { name: `site-data in ${ACCOUNT}` }).waitFor();
+  await look("group-volumes");
   await tab("Connect").click();
   await shell();
-  await page.keyboard.type("cat /mnt/hello*; sha256sum /mnt/big.bin | cut -c1-16; cat /mnt/Ord*/inner.txt | wc -c; echo back > /mnt/back.txt\n");
-  await page.locator(".xterm-rows").getByText("up from the browser").first().waitFor();
+  await page.keyboard.type("cat /mnt/hello*; sha256sum /mnt/big.bin | cut -c1-16; cat /mnt/Ord*/inner.txt | wc -c; echo back > /mnt/back.txt; echo done-$((1+1))\n");
+  for (const text of ["up from the browser", "done-2"]) await page.locator(".xterm-rows").getByText(text).first().waitFor();
 }
 
 export const files = {
@@ -87,7 +105,15 @@ export const files = {
     await page.locator(".xterm-rows").getByText(hash(big).slice(0, 16)).first().waitFor();
     await openShare();
     await row("back.txt").getByText("5 B").waitFor();
-    for (const [name, wanted] of [["big.bin", big], ["dropped #1.txt", Buffer.from("dropped\n")]]) {
+    await page.getByLabel("Choose dropped #1.txt").check();
+    await button("Rename").click();
+    await dialog.getByLabel("New name").fill("big.bin");
+    await dialog.getByText("This name is taken.").waitFor();
+    await dialog.getByLabel("New name").fill(RENAMED);
+    await dialog.getByRole("button", { name: "Rename" }).click();
+    await row(RENAMED).waitFor();
+    assert.equal(await row("dropped #1.txt").count(), 0);
+    for (const [name, wanted] of [["big.bin", big], [RENAMED, Buffer.from("dropped\n")]]) {
       assert.equal(hash(await download(name)), hash(wanted), name);
     }
     await page.getByLabel("Choose Ordner ü+%").check();
@@ -97,15 +123,14 @@ export const files = {
     await row("back.txt").waitFor({ state: "detached" });
     assert.equal(await page.getByRole("link", { name: "Ordner ü+%" }).count(), 0);
     await visit("/portal/files", page.getByRole("link", { name: "site-data" }));
+    await row("site-data").getByText("9.0 MiB").waitFor();
     await look("files");
     await button("Delete share site-data").click();
     await confirm("site-data");
     await page.getByText(`the container group '${GROUP}' has it mounted`).waitFor();
     await look("files-refused");
     await visit(`/portal/groups/default/${GROUP}`, button("Delete"));
-    await button("Delete").click();
-    await confirm(GROUP);
-    await page.getByRole("link", { name: GROUP }).waitFor({ state: "detached" });
+    await deleteGroup(GROUP);
   },
 
   /** A Reader sees shares, changes none and is told why they do not open. */

@@ -1,9 +1,9 @@
 // Virtual networks and role assignments in the portal.
-import { button, confirm, dialog, look, noButtons, page, state, tab, visit } from "./browser.mjs";
+import { button, confirm, deleteGroup, dialog, look, noButtons, page, state, tab, visit } from "./browser.mjs";
 
 const GROUP = "in-network";
-
 const reader = process.env.WHARF_READER;
+
 async function networks() {
   await visit("/portal/networks", page.getByText("No virtual networks yet"));
   await button("Create virtual network").click();
@@ -40,10 +40,7 @@ async function networks() {
   await confirm("back");
   await page.getByRole("cell", { name: "10.77.1.0/24" }).waitFor({ state: "detached" });
   await page.getByRole("link", { name: GROUP }).click();
-  await button("Delete").click();
-  await confirm(GROUP);
-  await page.getByRole("heading", { name: "Container groups" }).waitFor();
-  await page.getByRole("link", { name: GROUP }).waitFor({ state: "detached" });
+  await deleteGroup(GROUP);
 }
 
 async function access() {
@@ -52,13 +49,23 @@ async function access() {
   await button("Add role assignment").click();
   await dialog.getByLabel("Who").selectOption({ label: `${reader} (user)` });
   await dialog.getByLabel("Role").selectOption("Contributor");
-  await dialog.getByLabel("Scope").selectOption("default");
+  await dialog.getByLabel("Scope").selectOption({ label: "Resource group default" });
   await dialog.getByRole("button", { name: "Add" }).click();
   await row("Contributor").getByText("default").waitFor();
+  await button("Add role assignment").click();
+  await dialog.getByLabel("Who").selectOption({ label: `${reader} (user)` });
+  await dialog.getByLabel("Role").selectOption("Storage File Data Privileged Reader");
+  await dialog.getByLabel("Scope").selectOption({ label: "storageAccounts/portalfiles in default" });
+  await look("access-add");
+  await dialog.getByRole("button", { name: "Add" }).click();
+  await row("Storage File Data").getByText("storageAccounts/portalfiles").waitFor();
   await look("access");
   await button(`Remove Contributor of ${reader}`).click();
   await confirm(reader);
   await row("Contributor").waitFor({ state: "detached" });
+  await button(`Remove Storage File Data Privileged Reader of ${reader}`).click();
+  await confirm(reader);
+  await row("Storage File Data").waitFor({ state: "detached" });
   await row("Reader").waitFor();
 }
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { button, confirm, dialog, look, noButtons, page, row, state, tab, url, visit } from "./browser.mjs";
+import { button, confirm, deleteGroup, dialog, look, noButtons, page, row, state, tab, url, visit } from "./browser.mjs";
 
 const REGISTRY = "portalreg";
 const GROUP = "from-own";
@@ -92,9 +92,7 @@ async function deploy() {
   await page.getByText(`Another group has the name ${GROUP}.`).waitFor();
   await look("create-label");
   await visit(`/portal/groups/default/${GROUP}`, button("Delete"));
-  await button("Delete").click();
-  await confirm(GROUP);
-  await page.getByRole("link", { name: GROUP }).waitFor({ state: "detached" });
+  await deleteGroup(GROUP);
 }
 
 export const registries = {

@@ -1,8 +1,9 @@
 import { Button, Field, Select } from "@fluentui/react-components";
 import { useState } from "react";
-import { call, get, home, useAsync, usePermissions, type Json } from "../api";
+import { call, get, home, listAll, parseId, useAsync, usePermissions, type Json } from "../api";
 import { ConfirmDelete, FormDialog } from "../parts/dialogs";
-import { Age, Empty, Failure, Loading } from "../parts/show";
+import { Age, Empty, Failure } from "../parts/show";
+import { Actions, Listed, Table } from "../parts/Table";
 
 const AUTHORIZATION = "providers/Microsoft.Authorization";
 const COLLECTIONS = [["users", "User"], ["servicePrincipals", "Service principal"], ["managedIdentities", "Managed identity"]];
@@ -45,30 +46,26 @@ export default function Access() {
       <p>Who has which role where. A role holds at its scope and in all that is below it.</p>
       {can("Microsoft.Authorization/roleAssignments/write") && <div className="bar"><Button appearance="primary" onClick={() => setAdding(true)}>Add role assignment</Button></div>}
       <Failure error={failure} />
-      <Failure error={error} />
-      {!value && !error && <Loading what="role assignments" />}
-      {value && !value.assignments.length && <Empty title="Nobody has a role yet" />}
-      {!!value?.assignments.length && (
-        <div className="table" tabIndex={0} role="region" aria-label="Role assignments">
-          <table>
-            <thead><tr><th>Who</th><th className="wide">Kind</th><th>Role</th><th>Scope</th><th className="wide">Since</th>{isDeleter && <th><span className="unseen">Actions</span></th>}</tr></thead>
-            <tbody>{value.assignments.map((one) => {
+      <Listed value={value?.assignments} error={error} what="role assignments" empty={<Empty title="Nobody has a role yet" />}>
+        {(assignments) => (
+          <Table label="Role assignments" head={<><th>Who</th><th className="wide">Kind</th><th>Role</th><th>Scope</th><th className="wide">Since</th>{isDeleter && <Actions />}</>}>
+            {assignments.map((one) => {
               const who = whoOf(one);
               const role = roleOf(one);
               return (
                 <tr key={one.id}>
                   <td title={one.properties.principalId}>{who.name}</td>
                   <td className="wide">{who.kind}</td>
-                  <td>{role}</td>
+                  <td title={role}>{role}</td>
                   <td title={one.properties.scope}>{scopeName(one.properties.scope)}</td>
                   <td className="wide"><Age at={one.properties.createdOn} ago /></td>
                   {isDeleter && <td className="end">{one.id.startsWith("/subscriptions/") && <Button size="small" aria-label={`Remove ${role} of ${who.name}`} onClick={() => setDoomed({ id: one.id, name: who.name })}>Remove</Button>}</td>}
                 </tr>
               );
-            })}</tbody>
-          </table>
-        </div>
-      )}
+            })}
+          </Table>
+        )}
+      </Listed>
       {value && isAdding && <Add known={value} onDone={reload} onClose={() => setAdding(false)} />}
       {doomed && <ConfirmDelete names={[doomed.name]} loss={`${doomed.name} loses this role; their account stays.`} onDelete={() => remove(doomed.id)} onClose={() => setDoomed(undefined)} />}
     </>
@@ -76,13 +73,16 @@ export default function Access() {
 }
 
 function Add({ known, onDone, onClose }: { known: Known; onDone: () => void; onClose: () => void }) {
-  const { value: rgs } = useAsync("rgs", async () => (await get(`${known.sub}/resourceGroups`)).value.map((rg: Json) => rg.name) as string[]);
+  const { value: scopes } = useAsync("scopes", async () => {
+    const [rgs, resources] = await Promise.all(["resourceGroups", "resources"].map((kind) => listAll(`${known.sub}/${kind}?api-version=2022-12-01`)));
+    return { rgs, resources };
+  });
   const roles = [...known.roles].sort((a, b) => a.properties.roleName.localeCompare(b.properties.roleName));
+  const isOnData = (one: Json) => one.properties.permissions.some((set: Json) => set.dataActions?.length);
   const [role, setRole] = useState(roles.find((one) => one.properties.roleName === "Reader")?.name ?? roles[0]?.name ?? "");
   const [who, setWho] = useState("");
-  const [rg, setRg] = useState("");
+  const [scope, setScope] = useState(known.sub);
   const add = async () => {
-    const scope = rg ? `${known.sub}/resourceGroups/${rg}` : known.sub;
     const properties = { roleDefinitionId: `${known.sub}/${AUTHORIZATION}/roleDefinitions/${role}`, principalId: who };
     await call("PUT", `${scope}/${AUTHORIZATION}/roleAssignments/${crypto.randomUUID()}`, { properties });
     onDone();
@@ -93,10 +93,18 @@ function Add({ known, onDone, onClose }: { known: Known; onDone: () => void; onC
         <Select value={who} onChange={(_, data) => setWho(data.value)}><option value="">Choose</option>{[...known.principals].map(([id, { name, kind }]) => <option key={id} value={id}>{name} ({kind.toLowerCase()})</option>)}</Select>
       </Field>
       <Field label="Role" required hint={roles.find((one) => one.name === role)?.properties.description}>
-        <Select value={role} onChange={(_, data) => setRole(data.value)}>{roles.map((one) => <option key={one.name} value={one.name}>{one.properties.roleName}</option>)}</Select>
+        <Select value={role} onChange={(_, data) => setRole(data.value)}>
+          {[["Roles on resources", roles.filter((one) => !isOnData(one))] as const, ["Roles on data", roles.filter(isOnData)] as const].map(([title, some]) => !!some.length && (
+            <optgroup key={title} label={title}>{some.map((one) => <option key={one.name} value={one.name}>{one.properties.roleName}</option>)}</optgroup>
+          ))}
+        </Select>
       </Field>
       <Field label="Scope" required>
-        <Select value={rg} onChange={(_, data) => setRg(data.value)}><option value="">The whole subscription</option>{rgs?.map((name) => <option key={name} value={name}>Resource group {name}</option>)}</Select>
+        <Select value={scope} onChange={(_, data) => setScope(data.value)}>
+          <option value={known.sub}>The whole subscription</option>
+          {scopes?.rgs.map(({ id, name }) => <option key={id} value={id}>Resource group {name}</option>)}
+          {scopes?.resources.map(({ id }) => <option key={id} value={id}>{scopeName(id)} in {parseId(id).rg}</option>)}
+        </Select>
       </Field>
     </FormDialog>
   );

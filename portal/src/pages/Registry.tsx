@@ -3,10 +3,11 @@ import { useState } from "react";
 import { home, useAsync, usePermissions, type Json } from "../api";
 import { Copy } from "../parts/Copy";
 import { ConfirmDelete } from "../parts/dialogs";
+import { Facts } from "../parts/Facts";
+import { Keys } from "../parts/Keys";
 import { Empty, Failure, Loading } from "../parts/show";
-import { arm, Content, localServer, REGISTRIES } from "../registry";
+import { arm, Content, credentialsOf, localServer, REGISTRIES } from "../registry";
 import { go, Link } from "../router";
-import { Keys } from "./Keys";
 import { Repositories } from "./Repositories";
 
 export default function RegistryPage({ rg, name }: { rg: string; name: string }) {
@@ -51,11 +52,15 @@ function Shown({ registry, rg, onChange }: { registry: Json; rg: string; onChang
         {can(`${REGISTRIES}/delete`) && <Button disabled={isBusy} onClick={() => setAsked("delete")}>Delete</Button>}
       </div>
       <Failure error={failure} />
-      <div className="card"><dl className="facts">{facts.map(([title, value]) => [<dt key={title}>{title}</dt>, <dd key={`${title} is`}>{value}</dd>])}</dl></div>
+      <div className="card"><Facts facts={facts} /></div>
       {properties.adminUserEnabled ? (canList ? <Opened id={id} server={`${localServer(registry)}/${name.toLowerCase()}`} /> : <NoKeys name={name} />) : (
         <Empty title="The admin user is off"><p>The portal looks into a registry with a password of its admin user.</p></Empty>
       )}
-      {asked === "keys" && <Keys id={id} canChange={can(`${REGISTRIES}/regenerateCredential/action`)} onClose={() => setAsked(undefined)} />}
+      {asked === "keys" && (
+        <Keys about="The admin user may do everything in the registry, with either password." user={name.toLowerCase()} onClose={() => setAsked(undefined)}
+          load={async () => (await credentialsOf(id)).passwords}
+          renew={can(`${REGISTRIES}/regenerateCredential/action`) ? async (key) => (await arm("POST", `${id}/regenerateCredential`, { name: key })).passwords : undefined} />
+      )}
       {asked === "delete" && (
         <ConfirmDelete names={[name]} loss="The registry is deleted with all its images. Groups that run them go on."
           onDelete={() => act(arm("DELETE", id), () => go("/registries"))} onClose={() => setAsked(undefined)} />

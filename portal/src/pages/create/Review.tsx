@@ -1,6 +1,8 @@
 import { Button, MessageBar, MessageBarBody, Tab, TabList } from "@fluentui/react-components";
 import { useState } from "react";
 import { stringify } from "yaml";
+import { Copy } from "../../parts/Copy";
+import { Facts } from "../../parts/Facts";
 import { command, shown, STEPS, type Draft, type Problem } from "./draft";
 
 export default function Review({ d, problems, isReady, onGo }: { d: Draft; problems: Problem[]; isReady: boolean; onGo: (step: number) => void }) {
@@ -26,10 +28,10 @@ export default function Review({ d, problems, isReady, onGo }: { d: Draft; probl
       ))}
       {isReady && <MessageBar intent="success"><MessageBarBody>Ready to be created.</MessageBarBody></MessageBar>}
       <div className="tabs"><TabList size="small" selectedValue={view} onTabSelect={(_, data) => setView(String(data.value))} aria-label="Views">{["Summary", ...Object.keys(texts)].map((name) => <Tab key={name} value={name}>{name}</Tab>)}</TabList></div>
-      {view === "Summary" ? <dl className="facts">{facts.map(([name, value]) => [<dt key={name}>{name}</dt>, <dd key={`${name} is`}>{value}</dd>])}</dl> : (
+      {view === "Summary" ? <Facts facts={facts} /> : (
         <>
           <pre className="code" tabIndex={0} role="region" aria-label={view}>{texts[view]}</pre>
-          <div><Button onClick={() => navigator.clipboard.writeText(texts[view])}>Copy</Button> Secrets are shown as …</div>
+          <div><Copy label={view} text={texts[view]} /> Secrets are shown as …</div>
         </>
       )}
     </div>

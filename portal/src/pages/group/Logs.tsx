@@ -1,8 +1,8 @@
 import { Button, Checkbox, SearchBox } from "@fluentui/react-components";
 import { useEffect, useRef, useState } from "react";
-import { get } from "../api";
-import { ApiError } from "../connection";
-import { Failure } from "../parts/show";
+import { get } from "../../api";
+import { ApiError } from "../../connection";
+import { Failure } from "../../parts/show";
 
 /** How soon is looked again, in milliseconds; doubled while nothing new comes. */
 const [SOON, LATE] = [1000, 8000];

@@ -1,17 +1,24 @@
 import { Button, Select, Tab, TabList } from "@fluentui/react-components";
 import { Suspense, useState } from "react";
-import { call, groupId, home, useAsync, usePermissions, type Json } from "../api";
-import { ConfirmDelete } from "../parts/dialogs";
-import { siteOf, sizeOf, stateOf } from "../parts/group";
-import { Age, Empty, Failure, Loading, State } from "../parts/show";
-import { go, later, Link } from "../router";
-import { useGroup } from "../watch";
+import { call, groupId, home, useAsync, usePermissions, type Json } from "../../api";
+import { ConfirmDelete } from "../../parts/dialogs";
+import { siteOf, stateOf } from "../../parts/group";
+import { Empty, Failure, Loading, State } from "../../parts/show";
+import { go, later, Link } from "../../router";
+import { useGroup } from "../../watch";
+import { Containers } from "./Containers";
+import { Events } from "./Events";
+import { Essentials } from "./Essentials";
 import { Logs } from "./Logs";
 
 const Terminal = later(() => import("./Terminal"));
 const Metrics = later(() => import("./Metrics"));
 const Yaml = later(() => import("./Yaml"));
-const TABS = ["Overview", "Events", "Logs", "Connect", "Metrics", "YAML"];
+const Networking = later(() => import("./Networking"));
+const Volumes = later(() => import("./Volumes"));
+const Identity = later(() => import("./Identity"));
+const GroupActivity = later(() => import("./GroupActivity"));
+const TABS = ["Overview", "Containers", "Events", "Logs", "Connect", "Metrics", "Networking", "Volumes", "Identity", "Activity log", "YAML"];
 
 export default function GroupPage({ rg, name }: { rg: string; name: string }) {
   const { value: sub, error } = useAsync("home", home);
@@ -76,84 +83,19 @@ function Shown({ id, rg, name }: { id: string; rg: string; name: string }) {
         </Select>
       )}
       <Suspense fallback={<Loading what={tab} />}>
-        {tab === "Overview" && <Facts group={group} rg={rg} createdAt={createdAt} site={site} />}
+        {tab === "Overview" && <Essentials {...{ group, rg, createdAt, site }} canWrite={isAllowed("write")} />}
+        {tab === "Containers" && <Containers group={group} />}
         {tab === "Events" && <Events group={group} />}
         {tab === "Logs" && <Logs key={current} path={`${id}/containers/${current}/logs`} name={current} />}
         {tab === "Connect" && <Terminal key={current} path={`${id}/containers/${current}/exec`} isRunning={state === "Running"} />}
         {tab === "Metrics" && <Metrics id={id} />}
+        {tab === "Networking" && <Networking group={group} />}
+        {tab === "Volumes" && <Volumes group={group} />}
+        {tab === "Identity" && <Identity group={group} />}
+        {tab === "Activity log" && <GroupActivity id={id} rg={rg} />}
         {tab === "YAML" && <Yaml id={id} group={group} canWrite={isAllowed("write")} />}
       </Suspense>
       {isDeleting && <ConfirmDelete names={[name]} onClose={() => setDeleting(false)} onDelete={() => act("DELETE", "").then(() => go("/"))} />}
     </>
-  );
-}
-
-function Facts({ group, rg, createdAt, site }: { group: Json; rg: string; createdAt: string; site?: string }) {
-  const { ipAddress, restartPolicy, osType, volumes, provisioningState } = group.properties;
-  const { cpu, memory } = sizeOf(group);
-  const ports = (ipAddress?.ports ?? []).map((p: Json) => `${p.port}/${p.protocol ?? "TCP"}`).join(", ");
-  const facts: [string, React.ReactNode][] = [
-    ["Resource group", rg],
-    ["Location", group.location],
-    ["Provisioning", provisioningState],
-    ["Address", ipAddress?.ip ? (site ? <a href={site} target="_blank" rel="noreferrer">{ipAddress.ip}</a> : ipAddress.ip) : "none"],
-    ["DNS name", ipAddress?.fqdn ?? "none"],
-    ["Ports", ports || "none"],
-    ["Size", `${cpu} CPU, ${memory} GB memory`],
-    ["Restart policy", restartPolicy],
-    ["OS type", osType],
-    ["Created", <Age at={createdAt} ago />],
-    ["Identity", group.identity?.type ?? "none"],
-    ["Volumes", (volumes ?? []).map((v: Json) => v.name).join(", ") || "none"],
-    ["Tags", Object.entries(group.tags ?? {}).map(([k, v]) => `${k}: ${v}`).join(", ") || "none"],
-  ];
-  return (
-    <>
-      <div className="card"><dl className="facts">{facts.map(([title, value]) => [<dt key={title}>{title}</dt>, <dd key={`${title} is`}>{value}</dd>])}</dl></div>
-      <h2>Containers</h2>
-      <div className="table" tabIndex={0} role="region" aria-label="Containers">
-        <table>
-          <thead><tr><th>Name</th><th>State</th><th>Image</th><th className="wide">Since</th><th className="wide">Restarts</th></tr></thead>
-          <tbody>
-            {[...(group.properties.initContainers ?? []), ...group.properties.containers].map((c: Json) => {
-              const view = c.properties.instanceView ?? {};
-              const now = view.currentState ?? {};
-              return (
-                <tr key={c.name}>
-                  <td>{c.name}</td>
-                  <td><State state={now.state} /> {now.exitCode !== undefined && `exit code ${now.exitCode}`} {now.detailStatus}</td>
-                  <td title={c.properties.image}>{c.properties.image}</td>
-                  <td className="wide"><Age at={now.finishTime ?? now.startTime} ago /></td>
-                  <td className="wide">{view.restartCount ?? 0}</td>
-                </tr>
-              );
-            })}
-          </tbody>
-        </table>
-      </div>
-    </>
-  );
-}
-
-function Events({ group }: { group: Json }) {
-  const of = (who: string, view: Json) => (view?.events ?? []).map((event: Json) => ({ ...event, who }));
-  const all = [
-    ...of("group", group.properties.instanceView),
-    ...[...(group.properties.initContainers ?? []), ...group.properties.containers].flatMap((c: Json) => of(c.name, c.properties.instanceView)),
-  ].sort((a, b) => Date.parse(b.lastTimestamp) - Date.parse(a.lastTimestamp));
-  if (!all.length) return <Empty title="No events yet" />;
-  return (
-    <div className="table" tabIndex={0} role="region" aria-label="Events">
-      <table>
-        <thead><tr><th>When</th><th>Container</th><th>Event</th><th>Message</th><th>Count</th></tr></thead>
-        <tbody>
-          {all.map((event) => (
-            <tr key={event.who + event.name + event.message}>
-              <td><Age at={event.lastTimestamp} ago /></td><td>{event.who}</td><td>{event.name}</td><td title={event.message}>{event.message}</td><td>{event.count}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
   );
 }

@@ -1,8 +1,8 @@
 import { Button, Textarea } from "@fluentui/react-components";
 import { useState } from "react";
 import { parse, stringify } from "yaml";
-import { call, type Json } from "../api";
-import { Failure } from "../parts/show";
+import { call, type Json } from "../../api";
+import { Failure } from "../../parts/show";
 
 /** What a request may say: the document without what has become of it. */
 function wanted(group: Json): Json {

@@ -1,6 +1,6 @@
 // Files on their way into a share, one after the other.
 import { useEffect, useRef, useState } from "react";
-import type { Share } from "../files";
+import type { Share } from "../../files";
 
 /** A file to be uploaded, with its folders below the one that is shown. */
 export interface Wanted {

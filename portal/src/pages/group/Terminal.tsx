@@ -3,9 +3,9 @@ import { FitAddon } from "@xterm/addon-fit";
 import { Terminal as XTerm } from "@xterm/xterm";
 import "@xterm/xterm/css/xterm.css";
 import { useEffect, useRef, useState } from "react";
-import { call } from "../api";
-import { insist } from "../connection";
-import { Failure } from "../parts/show";
+import { call } from "../../api";
+import { insist } from "../../connection";
+import { Failure } from "../../parts/show";
 
 const opened = (socket: WebSocket) =>
   new Promise<WebSocket>((done, no) => {

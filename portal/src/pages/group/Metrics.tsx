@@ -2,8 +2,8 @@ import { Select } from "@fluentui/react-components";
 import { useEffect, useRef, useState } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { get, useAsync, type Json } from "../api";
-import { Empty, Failure, Loading } from "../parts/show";
+import { get, useAsync, type Json } from "../../api";
+import { Empty, Failure, Loading } from "../../parts/show";
 
 const METRICS: [string, string, (n: number) => string][] = [
   ["CpuUsage", "CPU", (n) => `${n.toFixed(0)} mCPU`],
@@ -31,7 +31,7 @@ export default function Metrics({ id }: { id: string }) {
       </Select>
       <Failure error={error} />
       {!value && !error && <Loading what="metrics" />}
-      <div className="cards">{value && METRICS.map(([name, title, text]) => {
+      <div className="cards charts">{value && METRICS.map(([name, title, text]) => {
         const metric = value.find((m) => m.name.value === name);
         return <Chart key={name} title={title} text={text} points={metric?.timeseries[0]?.data ?? []} />;
       })}</div>
@@ -55,7 +55,9 @@ function Chart({ title, text, points }: { title: string; text: (n: number) => st
       [points.map((p) => Date.parse(p.timeStamp) / 1000), points.map((p) => p.average ?? null)],
       box.current!,
     );
-    return () => chart.destroy();
+    const observer = new ResizeObserver(([entry]) => chart.setSize({ width: entry.contentRect.width, height: 180 }));
+    observer.observe(box.current!);
+    return () => { observer.disconnect(); chart.destroy(); };
   }, [points]);
   const last = known.at(-1)?.average;
   return (
