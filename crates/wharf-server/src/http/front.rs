@@ -32,11 +32,30 @@ const OF_TENANTS: [&str; 4] = [".well-known", "discovery", "oauth2", "v2.0"];
 pub(crate) struct Front {
     router: Router,
     files: Service,
-    /// What names of file services end with: `file.core.<suffix>`.
-    zone: String,
     registries: wharf_registry::Service,
-    /// What login servers end with: `azurecr.<suffix>`.
-    registry_zone: String,
+    zones: Zones,
+}
+
+/// What names end with.
+#[derive(Clone, Debug)]
+struct Zones {
+    /// Of file services: `file.core.<suffix>`.
+    files: String,
+    /// Of login servers: `azurecr.<suffix>`.
+    registries: String,
+}
+
+/// Whom a request is for.
+#[derive(Debug, PartialEq, Eq)]
+enum Addressee {
+    /// The files of a storage account.
+    Account {
+        account: String,
+        /// Within it.
+        path: String,
+    },
+    Registry(wharf_registry::Target),
+    Api,
 }
 
 impl Front {
@@ -46,9 +65,11 @@ impl Front {
         let suffix = names::suffix(&app.settings.render.dns_suffix);
         Self {
             files: Service::new(shares, Arc::new(judge)),
-            zone: format!("{}.{suffix}", names::FILES),
             registries: app.registries.service(&app.identity),
-            registry_zone: format!("{}.{suffix}", names::REGISTRIES),
+            zones: Zones {
+                files: format!("{}.{suffix}", names::FILES),
+                registries: format!("{}.{suffix}", names::REGISTRIES),
+            },
             router: router(app),
         }
     }
@@ -58,15 +79,17 @@ impl Front {
         request: Request,
         (peer, address): (Peer, IpAddr),
     ) -> Response {
-        let registry = self.registry(&request);
-        let mut response = if let Some(target) = registry {
-            drain::after(request, |request| self.registries.handle(target, request)).await
-        } else if let Some((account, path)) = self.account(&request) {
-            let secure = matches!(peer, Peer::Remote);
-            let target = Target { account, path, peer: address, secure };
-            drain::after(request, |request| self.files.handle(target, request)).await
-        } else {
-            return self.of_the_api(request, peer).await;
+        let addressee = self.zones.addressee(host(&request), request.uri());
+        let mut response = match addressee {
+            Addressee::Account { account, path } => {
+                let secure = matches!(peer, Peer::Remote);
+                let target = Target { account, path, peer: address, secure };
+                drain::after(request, |request| self.files.handle(target, request)).await
+            }
+            Addressee::Registry(target) => {
+                drain::after(request, |request| self.registries.handle(target, request)).await
+            }
+            Addressee::Api => return self.of_the_api(request, peer).await,
         };
         confine(response.headers_mut());
         response
@@ -78,24 +101,24 @@ impl Front {
         request.extensions_mut().insert(Routes(self.router.clone()));
         self.router.oneshot(request).await.into_response()
     }
+}
 
-    /// The account that a request is for, and the path within it.
-    fn account(&self, request: &Request) -> Option<(String, String)> {
-        let path = request.uri().path().to_owned();
-        let by_host = named(host(request), &self.zone).map(|account| (account, path));
-        by_host.or_else(|| by_path(request.uri()))
-    }
-
-    /// The registry that a request is for.
-    fn registry(&self, request: &Request) -> Option<wharf_registry::Target> {
-        let path = request.uri().path();
-        if let Some(name) = named(host(request), &self.registry_zone) {
-            return Some(wharf_registry::Target::Named(name));
+impl Zones {
+    /// A host that is a service's own decides; else the path does.
+    fn addressee(&self, host: &str, uri: &Uri) -> Addressee {
+        let path = uri.path();
+        if let Some(account) = named(host, &self.files) {
+            return Addressee::Account { account, path: path.to_owned() };
+        }
+        if let Some(name) = named(host, &self.registries) {
+            return Addressee::Registry(wharf_registry::Target::Named(name));
         }
         // What begins with `/v2/` is the distribution API, and these are where its tokens are given.
         let is_token = matches!(path, "/oauth2/token" | "/oauth2/exchange");
-        let is_registry = path == "/v2" || path.starts_with("/v2/") || is_token;
-        is_registry.then_some(wharf_registry::Target::InPath)
+        if path == "/v2" || path.starts_with("/v2/") || is_token {
+            return Addressee::Registry(wharf_registry::Target::InPath);
+        }
+        by_path(uri).map_or(Addressee::Api, |(account, path)| Addressee::Account { account, path })
     }
 }
 
@@ -142,6 +165,30 @@ mod tests {
         confine(&mut headers);
         assert!(headers["content-security-policy"].to_str().unwrap().ends_with("sandbox"));
         assert_eq!(headers["x-content-type-options"], "nosniff");
+    }
+
+    #[test]
+    fn a_host_of_a_service_decides_before_the_path_does() {
+        let zones = Zones { files: "file.core.x".to_owned(), registries: "azurecr.x".to_owned() };
+        let of = |host: &str, path: &str| zones.addressee(host, &path.parse().unwrap());
+        let files = |account: &str, path: &str| Addressee::Account {
+            account: account.to_owned(),
+            path: path.to_owned(),
+        };
+        let named = || Addressee::Registry(wharf_registry::Target::Named("own".to_owned()));
+        let in_path = || Addressee::Registry(wharf_registry::Target::InPath);
+        for path in ["/v2/dir/file", "/oauth2/token", "/share"] {
+            assert_eq!(of("acct.file.core.x", path), files("acct", path), "{path}");
+        }
+        for path in ["/v2/a/manifests/b", "/oauth2/exchange", "/acr/v1/_catalog", "/"] {
+            assert_eq!(of("own.azurecr.x", path), named(), "{path}");
+        }
+        for path in ["/v2/", "/v2", "/v2/own/a/tags/list", "/oauth2/token"] {
+            assert_eq!(of("127.0.0.1", path), in_path(), "{path}");
+        }
+        assert_eq!(of("127.0.0.1", "/acct1/share"), files("acct1", "/share"));
+        assert_eq!(of("127.0.0.1", "/subscriptions/x"), Addressee::Api);
+        assert_eq!(of("azurecr.x", "/subscriptions/x"), Addressee::Api);
     }
 
     #[test]
