@@ -13,10 +13,17 @@ use smb2::{
     transport::{ConnectOptions, ReceiveProgress, TcpTransport, TransportReceive, TransportSend},
 };
 
-/// Where a message's header tells its command, and where a negotiation's capabilities are.
+/// How a message begins that is not encrypted, where its header tells its command, and where a
+/// negotiation's capabilities are.
+const PLAIN: &[u8] = b"\xfeSMB";
 const COMMAND: std::ops::Range<usize> = 12..14;
 const CAPABILITIES: usize = 64 + 8;
 const ENCRYPTION: u8 = 0x40;
+
+/// Whether a message is of the negotiation. In one that is encrypted anything may be anywhere.
+fn is_negotiation(message: &[u8]) -> bool {
+    message.starts_with(PLAIN) && message.get(COMMAND) == Some(&[0, 0])
+}
 
 /// Both directions.
 struct Transport {
@@ -28,8 +35,7 @@ struct Transport {
 #[async_trait]
 impl TransportSend for Transport {
     async fn send(&self, message: &[u8]) -> Result<(), Error> {
-        let is_negotiation = message.get(COMMAND) == Some(&[0, 0]);
-        if !is_negotiation {
+        if !is_negotiation(message) {
             return self.tcp.send(message).await;
         }
         let mut message = message.to_vec();
@@ -47,7 +53,7 @@ impl TransportSend for Transport {
 impl TransportReceive for Transport {
     async fn receive(&self) -> Result<Vec<u8>, Error> {
         let message = self.tcp.receive().await?;
-        if message.get(COMMAND) == Some(&[0, 0])
+        if is_negotiation(&message)
             && let Some(hasher) = self.said.lock().unwrap_or_else(PoisonError::into_inner).as_mut()
         {
             hasher.update(&message);
@@ -79,4 +85,21 @@ pub(crate) async fn connect(
         connection.with_preauth_hasher_mut(|hasher| *hasher = said);
     }
     Ok(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_negotiation_is_changed() {
+        let negotiation = [PLAIN, &[0; 96]].concat();
+        assert!(is_negotiation(&negotiation));
+        let mut other = negotiation.clone();
+        other[12] = 5;
+        assert!(!is_negotiation(&other));
+        // What is there in an encrypted message is a part of a checksum.
+        let encrypted = [b"\xfdSMB".as_slice(), &[0; 96]].concat();
+        assert!(!is_negotiation(&encrypted));
+    }
 }
