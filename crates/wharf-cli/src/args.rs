@@ -19,6 +19,7 @@ use crate::{
         logs::LogsArgs,
         principal::{SpArgs, UserArgs},
         show::ShowArgs,
+        smb_setup::SmbSetupArgs,
         start::StartArgs,
         stop::StopArgs,
         top::TopArgs,
@@ -155,6 +156,8 @@ pub(crate) enum Command {
     AzEnv(AzEnvArgs),
     /// Have this host resolve the names of container groups
     DnsSetup(DnsSetupArgs),
+    /// Have this host's Samba serve the file shares of storage accounts to people
+    SmbSetup(SmbSetupArgs),
     /// Check the host and everything that the daemon has made on it
     Doctor,
     /// Print the version

@@ -16,6 +16,7 @@ pub(crate) mod logs;
 pub(crate) mod principal;
 pub(crate) mod restart;
 pub(crate) mod show;
+pub(crate) mod smb_setup;
 pub(crate) mod start;
 pub(crate) mod stop;
 pub(crate) mod top;
@@ -50,6 +51,7 @@ pub(crate) async fn run(
         Command::ActivityLog(args) => activity_log::run(context, &args).await?,
         Command::AzEnv(args) => az_env::run(context, &args).await?,
         Command::DnsSetup(args) => dns_setup::run(context, &args).await?,
+        Command::SmbSetup(args) => smb_setup::run(context, &args).await?,
         Command::Doctor => return doctor::run(context).await,
         Command::Version => version::run(context)?,
         Command::Completion(args) => completion::run(&args, whole)?,

@@ -37,6 +37,7 @@ mod registries;
 mod registry_pulls;
 mod remote;
 mod restart_safety;
+mod smb_setup;
 mod smb_shares;
 mod virtual_networks;
 mod volumes;

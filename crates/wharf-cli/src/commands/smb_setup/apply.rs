@@ -1,0 +1,92 @@
+//! Having this host's Samba do it.
+
+use std::{
+    io::Write as _,
+    process::{Command, Stdio},
+};
+
+use camino::Utf8Path;
+
+use super::config::{Account, DIRECTORY, File, INCLUDE, SMB_CONF, USER_ADD};
+use crate::{error::CliError, output};
+
+pub(super) fn apply(accounts: &[Account], files: &[File]) -> Result<(), CliError> {
+    let conf = fs_err::read_to_string(SMB_CONF).map_err(|_| {
+        CliError::usage_hint(
+            format!("{SMB_CONF} cannot be read"),
+            "install Samba (Debian: apt-get install samba) and run this as root",
+        )
+    })?;
+    remove_accounts_but(accounts)?;
+    for file in files {
+        write(&file.path, &file.text)?;
+    }
+    for account in accounts {
+        let user = account.user();
+        if !runs("id", &["-u", &user], None) {
+            let args = [USER_ADD.as_slice(), &[user.as_str()]].concat();
+            must("useradd", &args, None)?;
+        }
+        let key = account.key.as_deref().unwrap_or_default();
+        must("smbpasswd", &["-s", "-a", &user], Some(&format!("{key}\n{key}\n")))?;
+    }
+    if !conf.lines().any(|line| line.trim() == INCLUDE) {
+        write(Utf8Path::new(SMB_CONF), &format!("{}\n{INCLUDE}\n", conf.trim_end()))?;
+    }
+    if !runs("smbcontrol", &["all", "reload-config"], None) {
+        output::note("Samba does not run; it reads this when it is started");
+    }
+    Ok(())
+}
+
+/// Accounts that are not served any more have no file and no password.
+fn remove_accounts_but(accounts: &[Account]) -> Result<(), CliError> {
+    let directory = Utf8Path::new(DIRECTORY).join("accounts");
+    for entry in directory.read_dir_utf8().into_iter().flatten().flatten() {
+        let Some(name) = entry.file_name().strip_suffix(".conf") else { continue };
+        if accounts.iter().any(|account| account.name == name) {
+            continue;
+        }
+        fs_err::remove_file(entry.path()).map_err(|source| failed(entry.path(), source))?;
+        if !runs("smbpasswd", &["-x", &format!("wharf-{name}")], None) {
+            output::note(&format!("the password of wharf-{name} could not be removed"));
+        }
+    }
+    Ok(())
+}
+
+fn write(path: &Utf8Path, text: &str) -> Result<(), CliError> {
+    if let Some(parent) = path.parent() {
+        fs_err::create_dir_all(parent).map_err(|source| failed(parent, source))?;
+    }
+    fs_err::write(path, text).map_err(|source| failed(path, source))
+}
+
+fn failed(path: &Utf8Path, source: std::io::Error) -> CliError {
+    CliError::Output { subject: path.to_string(), source }
+}
+
+fn must(program: &str, args: &[&str], input: Option<&str>) -> Result<(), CliError> {
+    if runs(program, args, input) {
+        return Ok(());
+    }
+    let message = format!("`{program} {}` failed", args.join(" "));
+    Err(CliError::usage_hint(message, "run this as root, on the host that has Samba"))
+}
+
+/// Whether a program does what it is asked; what it has to say is shown only where it fails.
+fn runs(program: &str, args: &[&str], input: Option<&str>) -> bool {
+    let run = || {
+        let mut child = Command::new(program)
+            .args(args)
+            .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
+            stdin.write_all(input.as_bytes())?;
+        }
+        child.wait()
+    };
+    run().is_ok_and(|status| status.success())
+}
