@@ -204,6 +204,12 @@ pub fn render(
     })
 }
 
+/// What `listUsages` answers; there are no webhooks.
+pub fn usages(size: u64, limit: u64) -> Value {
+    let usage = |name: &str, current: u64, limit: u64, unit: &str| json!({ "name": name, "limit": limit, "currentValue": current, "unit": unit });
+    json!({ "value": [usage("Size", size, limit, "Bytes"), usage("Webhooks", 0, 0, "Count")] })
+}
+
 #[cfg(test)]
 mod tests {
     use wharf_model::ResourceGroupKey;

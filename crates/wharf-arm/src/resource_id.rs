@@ -94,6 +94,7 @@ const SEGMENTS: &[&str] = &[
     "Microsoft.ContainerRegistry",
     "registries",
     "listCredentials",
+    "listUsages",
     "regenerateCredential",
     "networkSecurityGroups",
     "securityRules",

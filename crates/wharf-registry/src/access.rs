@@ -126,6 +126,11 @@ pub(crate) enum Kind {
 }
 
 impl Claims {
+    /// What a refresh token says.
+    pub(crate) fn refresh(registry: Option<String>, who: Who) -> Self {
+        Self { kind: Kind::Refresh, registry, who, access: Vec::new() }
+    }
+
     /// How long they hold.
     pub fn lifetime(&self) -> Duration {
         match self.kind {

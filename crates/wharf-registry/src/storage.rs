@@ -1,7 +1,9 @@
 //! Registries and their repositories, in directories.
 
 use std::{
+    collections::HashSet,
     fs,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
@@ -45,6 +47,28 @@ impl Storage {
         let mut names = durable::list(&self.root)?;
         names.retain(|name| names::is_registry(name));
         Ok(names)
+    }
+
+    /// How many bytes a registry has on the disk: what several repositories share counts once.
+    pub fn size(&self, registry: &str) -> Result<u64, RegistryError> {
+        if !names::is_registry(registry) {
+            return Ok(0);
+        }
+        let (mut size, mut seen) = (0_u64, HashSet::new());
+        let mut open = vec![self.root.join(registry)];
+        while let Some(directory) = open.pop() {
+            for name in durable::list(&directory)? {
+                let path = directory.join(name);
+                // What went meanwhile has no size.
+                let Ok(found) = fs::symlink_metadata(&path) else { continue };
+                if found.is_dir() {
+                    open.push(path);
+                } else if seen.insert(found.ino()) {
+                    size = size.saturating_add(found.len());
+                }
+            }
+        }
+        Ok(size)
     }
 
     /// Removes everything that a registry has.

@@ -2,6 +2,7 @@
 
 mod collect;
 mod conformance;
+mod inside;
 mod metadata;
 mod tokens;
 
@@ -300,6 +301,8 @@ async fn a_blob_is_taken_over_without_a_copy_and_goes_with_its_own_name() {
     assert_eq!(lab.ask("POST", &mount("owner/none")).await.status, 202);
     assert_eq!(lab.ask("POST", &mount("..%2F..%2Fteam")).await.status, 202);
     assert_eq!(lab.ask("POST", &mount("owner/team/app")).await.status, 201);
+    assert_eq!(lab.service.storage.size("owner").unwrap(), 5, "it counts once");
+    assert_eq!(lab.service.storage.size("..").unwrap(), 0);
     let one = format!("/v2/owner/team/app/blobs/{digest}");
     let other = format!("/v2/owner/other/blobs/{digest}");
     assert_eq!(lab.ask("DELETE", &one).await.status, 202);

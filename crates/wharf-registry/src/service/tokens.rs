@@ -105,8 +105,8 @@ impl Service {
             return Err(RegistryError::unauthorized(None));
         }
         let registry = door.registry().map(str::to_owned);
-        let claims = Claims { kind: Kind::Refresh, registry, who, access: Vec::new() };
-        answer(&json!({ "refresh_token": self.sign(claims).await? }))
+        let token = self.sign(Claims::refresh(registry, who)).await?;
+        answer(&json!({ "refresh_token": token }))
     }
 
     /// An access token for a refresh token, or for a name with a password.

@@ -12,6 +12,7 @@ pub(crate) mod delete;
 pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod list_credentials;
+pub(crate) mod list_usages;
 pub(crate) mod regenerate_credential;
 
 fn stored(content: &ResourceContent) -> container_registry::Stored {

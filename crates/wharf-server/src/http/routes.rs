@@ -186,6 +186,7 @@ fn of_registries() -> Routes {
             &format!("{registry}/listCredentials"),
             post(container_registries::list_credentials::handle),
         )
+        .route(&format!("{registry}/listUsages"), get(container_registries::list_usages::handle))
         .route(
             &format!("{registry}/regenerateCredential"),
             post(container_registries::regenerate_credential::handle),

@@ -64,7 +64,7 @@ pub(crate) async fn handle(
 }
 
 /// Bytes in use of the disk with the data directory, and how many there are to be had.
-fn disk(path: &Utf8Path) -> Result<(u64, u64), Error> {
+pub(crate) fn disk(path: &Utf8Path) -> Result<(u64, u64), Error> {
     let found = nix::sys::statvfs::statvfs(path.as_std_path())
         .map_err(|error| Error::internal(format!("look at the disk of {path}: {error}")))?;
     let bytes = |blocks: u64| blocks.saturating_mul(found.fragment_size());
