@@ -38,16 +38,8 @@ fn walk_through(bin: &Path) {
         path.push(":");
         path.push(more);
     }
-    // On the reader's host `wharf dns-setup --apply` was run: registries are called by name.
-    let resolver = home.path().join("resolv.conf");
-    std::fs::write(&resolver, "").unwrap();
-    let script = "mount --bind \"$0\" /etc/resolv.conf && \"$1\" dns-setup --for resolv-conf --apply && \
-                  shift && exec python3 \"$@\"";
-    let mut client = server.client(Path::new("unshare"));
+    let mut client = server.client_with_names(Path::new("python3"));
     client
-        .args(["--mount", "sh", "-c", script])
-        .arg(&resolver)
-        .arg(env!("CARGO_BIN_EXE_wharf"))
         .arg(format!("{SCRIPTS}/python/walkthrough.py"))
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/azure-cli.md"))
         .env("PATH", path)

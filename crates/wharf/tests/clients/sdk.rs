@@ -19,6 +19,12 @@ pub(crate) fn trials(clients: &Installed) -> Vec<Trial> {
     trials.push(trial("python_sdk::with_a_secret", clients.sdk(), |bin| {
         python(&Server::with_login(), &bin, "lifecycle");
     }));
+    trials.push(trial("python_sdk::registry", clients.sdk(), |bin| {
+        let server = Server::with_login();
+        let mut client = server.client_with_names(&bin.join("python"));
+        client.arg(format!("{SCRIPTS}/python/registry.py"));
+        server.succeeds(client);
+    }));
     for part in ["lifecycle", "errors"] {
         let name = format!("js_sdk::{part}");
         trials.push(trial(&name, clients.js(), move |packages| {

@@ -79,6 +79,24 @@ impl Server {
         command
     }
 
+    /// The same on a host where `wharf dns-setup --apply` was run: names of this daemon are known.
+    pub(crate) fn client_with_names(&self, program: &Path) -> Command {
+        let file = self.wharf.dir().join("resolv.conf");
+        std::fs::write(&file, "").unwrap();
+        // The host's file in a mount namespace of one's own, so that the host keeps its own.
+        let script = "mount --bind \"$0\" /etc/resolv.conf && \
+                      WHARF_ENDPOINT=$2 \"$1\" dns-setup --for resolv-conf --apply && \
+                      shift 2 && exec \"$@\"";
+        let mut command = self.client(Path::new("unshare"));
+        command
+            .args(["--mount", "sh", "-c", script])
+            .arg(file)
+            .arg(env!("CARGO_BIN_EXE_wharf"))
+            .arg(self.wharf.endpoint())
+            .arg(program);
+        command
+    }
+
     /// Runs a client that must succeed; returns what it printed.
     pub(crate) fn succeeds(&self, mut client: Command) -> String {
         let output = client.output().unwrap();
