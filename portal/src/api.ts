@@ -87,6 +87,8 @@ export function useAsync<T>(key: string, work: () => Promise<T>) {
 interface Permission {
   actions: string[];
   notActions: string[];
+  dataActions: string[];
+  notDataActions: string[];
 }
 const known = new Map<string, Promise<Permission[]>>();
 const matches = (patterns: string[], action: string) =>
@@ -95,14 +97,24 @@ const matches = (patterns: string[], action: string) =>
     return new RegExp(`^${text}$`, "i").test(action);
   });
 
-/** Says of actions whether the user may do them at a scope; of none before that is known. */
-export function usePermissions(scope: string | undefined): (action: string) => boolean {
+function useKnown(scope: string | undefined): Permission[] {
   const { value } = useAsync(scope ?? "", async () => {
     if (!scope) return [];
     const path = `${scope}/providers/Microsoft.Authorization/permissions`;
     if (!known.has(scope)) known.set(scope, get(path).then((page) => page.value, () => []));
     return known.get(scope)!;
   });
-  return (action) =>
-    (value ?? []).some((set) => matches(set.actions, action) && !matches(set.notActions, action));
+  return value ?? [];
+}
+
+/** Says of actions whether the user may do them at a scope; of none before that is known. */
+export function usePermissions(scope: string | undefined): (action: string) => boolean {
+  const sets = useKnown(scope);
+  return (action) => sets.some((set) => matches(set.actions, action) && !matches(set.notActions, action));
+}
+
+/** The same of actions on data. */
+export function useDataPermissions(scope: string | undefined): (action: string) => boolean {
+  const sets = useKnown(scope);
+  return (action) => sets.some((set) => matches(set.dataActions, action) && !matches(set.notDataActions, action));
 }

@@ -7,6 +7,9 @@ const ISSUER = "/wharf/oauth2/v2.0";
 const SCOPE = "https://management.wharf.internal/.default openid profile offline_access";
 const REDIRECT = `${location.origin}/portal/`;
 
+/** How long a token that is given out is good at least, in milliseconds. */
+const MARGIN = 5 * 60_000;
+
 interface Session {
   access: string;
   refresh: string;
@@ -55,12 +58,16 @@ export function signOut() {
   location.assign("/portal/");
 }
 
-async function ask(form: Record<string, string>): Promise<boolean> {
-  const body = new URLSearchParams({ client_id: CLIENT, scope: SCOPE, ...form });
-  const answer = await insist(async () => {
+/** What the issuer answers, or nothing when it refuses. */
+const grant = (form: Record<string, string>) =>
+  insist(async () => {
+    const body = new URLSearchParams({ client_id: CLIENT, scope: SCOPE, ...form });
     const response = await fetch(`${ISSUER}/token`, { method: "POST", body });
     return response.ok ? response.json() : undefined;
   });
+
+async function ask(form: Record<string, string>): Promise<boolean> {
+  const answer = await grant(form);
   if (!answer) return false;
   const claims = JSON.parse(
     new TextDecoder().decode(
@@ -98,7 +105,7 @@ export async function start(): Promise<string> {
 /** A token that is good for some minutes more. */
 export async function token(): Promise<string> {
   if (!session) return signIn();
-  if (session.until - Date.now() < 5 * 60_000) {
+  if (session.until - Date.now() < MARGIN) {
     const refresh = session.refresh;
     renewing ??= ask({ grant_type: "refresh_token", refresh_token: refresh })
       .then((isIn) => (isIn ? undefined : signIn()))
@@ -106,4 +113,17 @@ export async function token(): Promise<string> {
     await renewing;
   }
   return session.access;
+}
+
+const others = new Map<string, { access: string; until: number }>();
+
+/** A token for another service of the daemon's, kept in this page's memory. */
+export async function tokenFor(scope: string): Promise<string> {
+  const known = others.get(scope);
+  if (known && known.until - Date.now() > MARGIN) return known.access;
+  await token();
+  const answer = await grant({ grant_type: "refresh_token", refresh_token: session!.refresh, scope });
+  if (!answer) return signIn();
+  others.set(scope, { access: answer.access_token, until: Date.now() + answer.expires_in * 1000 });
+  return answer.access_token;
 }

@@ -1,11 +1,15 @@
 // Azure Files REST, as everybody else uses it: requests are signed with the account's key, which
-// stays in this page's memory.
+// stays in this page's memory, or show a token where the user may not have that.
 import { call, home, listAll, type Json } from "./api";
+import { tokenFor } from "./auth";
 import { ApiError, insist } from "./connection";
 
 export const ACCOUNTS = "Microsoft.Storage/storageAccounts";
 const STORAGE = "api-version=2023-01-01";
 const VERSION = "2024-11-04";
+const SCOPE = "https://storage.azure.com/.default";
+/** What roles on data say of files. */
+export const FILES = `${ACCOUNTS}/fileServices/fileshares/files`;
 /** What one Put Range may bring. */
 const RANGE = 4 * 2 ** 20;
 const AT_ONCE = 4;
@@ -61,36 +65,54 @@ interface Sent {
   signal?: AbortSignal;
 }
 
-/** A share whose account's key is known. */
+/** A share, with its account's key if the user may have that. */
 export class Share {
-  private constructor(readonly account: string, readonly share: string, private key: CryptoKey) {}
+  private constructor(readonly account: string, readonly share: string, private key?: CryptoKey) {}
 
   static async open(account: string, name: string, share: string): Promise<Share> {
-    const bytes = Uint8Array.from(atob(await keyOf(account)), (c) => c.charCodeAt(0));
-    const key = await crypto.subtle.importKey("raw", bytes, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
-    return new Share(name, share, key);
+    try {
+      const bytes = Uint8Array.from(atob(await keyOf(account)), (c) => c.charCodeAt(0));
+      return new Share(name, share, await crypto.subtle.importKey("raw", bytes, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]));
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 403) return new Share(name, share);
+      throw error;
+    }
   }
 
-  private sign = async (text: string) => base64(await crypto.subtle.sign("HMAC", this.key, new TextEncoder().encode(text)));
+  /** Whether everything is allowed; otherwise roles on data tell. */
+  get hasKey() {
+    return !!this.key;
+  }
+
+  private sign = async (text: string) => base64(await crypto.subtle.sign("HMAC", this.key!, new TextEncoder().encode(text)));
   private path = (segments: string[]) => `/${[this.account, this.share, ...segments].join("/")}`;
 
-  private async send(method: string, segments: string[], { query = {}, headers = {}, body, signal }: Sent): Promise<string> {
-    const url = new URL(this.path(segments), location.origin);
-    url.search = Object.entries(query).map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join("&");
+  /** The headers of a request, with what lets it in. */
+  private async proven(method: string, url: URL, { query = {}, headers = {}, body }: Sent): Promise<Record<string, string>> {
     const kind = body ? "application/octet-stream" : "";
+    const own: Record<string, string> = { ...headers, "x-ms-allow-trailing-dot": "true", "x-ms-date": new Date().toUTCString(), "x-ms-version": VERSION };
+    const sent = kind ? { ...own, "content-type": kind } : own;
+    if (!this.key) return { ...sent, "x-ms-file-request-intent": "backup", authorization: `Bearer ${await tokenFor(SCOPE)}` };
+    const plain = ["", "", body?.size || "", "", kind, "", "", "", "", "", ""];
+    const lines = Object.keys(own).sort().map((name) => `${name}:${own[name]}`);
+    const asked = Object.keys(query).sort().map((name) => `${name}:${query[name]}`);
+    const text = [method, ...plain, ...lines, `/${this.account}${url.pathname}`, ...asked].join("\n");
+    return { ...sent, authorization: `SharedKey ${this.account}:${await this.sign(text)}` };
+  }
+
+  private ask<T>(method: string, segments: string[], sent: Sent, read: (response: Response) => Promise<T>): Promise<T> {
+    const url = new URL(this.path(segments), location.origin);
+    url.search = Object.entries(sent.query ?? {}).map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join("&");
+    const { body, signal } = sent;
     return insist(async () => {
-      const own: Record<string, string> = { ...headers, "x-ms-allow-trailing-dot": "true", "x-ms-date": new Date().toUTCString(), "x-ms-version": VERSION };
-      const plain = ["", "", body?.size || "", "", kind, "", "", "", "", "", ""];
-      const lines = Object.keys(own).sort().map((name) => `${name}:${own[name]}`);
-      const asked = Object.keys(query).sort().map((name) => `${name}:${query[name]}`);
-      const text = [method, ...plain, ...lines, `/${this.account}${url.pathname}`, ...asked].join("\n");
-      const authorization = `SharedKey ${this.account}:${await this.sign(text)}`;
       // A cache would send conditions of its own, which are not signed.
-      const response = await fetch(url, { method, body, signal, cache: "no-store", headers: { ...own, authorization, ...(kind && { "content-type": kind }) } });
+      const response = await fetch(url, { method, body, signal, cache: "no-store", headers: await this.proven(method, url, sent) });
       if (!response.ok) throw await refusal(response);
-      return response.text();
+      return read(response);
     }, signal);
   }
+
+  private send = (method: string, segments: string[], sent: Sent) => this.ask(method, segments, sent, (response) => response.text());
 
   /** What is in a folder, folders first. */
   async list(folder: string[]): Promise<Entry[]> {
@@ -143,8 +165,15 @@ export class Share {
     await this.send("DELETE", path, isFolder ? { query: { restype: "directory" } } : {});
   }
 
-  /** An address that is good for an hour and has the browser save the file. */
+  /** An address from which the browser saves the file, for some time. */
   async link(path: string[]): Promise<string> {
+    if (this.key) return this.signedLink(path);
+    const url = URL.createObjectURL(await this.ask("GET", path, {}, (response) => response.blob()));
+    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+    return url;
+  }
+
+  private async signedLink(path: string[]): Promise<string> {
     const until = new Date(Date.now() + 3_600_000).toISOString().replace(/\.\d+Z/, "Z");
     const names = path.map(nameOf);
     const saved = `attachment; filename*=UTF-8''${encodeURIComponent(names[names.length - 1])}`;

@@ -20,7 +20,7 @@ const Access = later(() => import("./pages/Access"));
 const Activity = later(() => import("./pages/Activity"));
 const Health = later(() => import("./pages/Health"));
 
-const PAGES = [["/", "Container groups"], ["/images", "Images"], ["/registries", "Registries"], ["/files", "File shares"], ["/networks", "Virtual networks"], ["/access", "Access control"], ["/activity", "Activity log"], ["/health", "Health"]];
+const PAGES = [["/", "Container groups"], ["/images", "Images"], ["/registries", "Registries"], ["/files", "File shares"], ["/networks", "Virtual networks"], ["/access", "Access control"], ["/activity", "Activity log"], ["/health", "Settings and health"]];
 
 function Page({ path }: { path: string }) {
   const raw = path.split("/").filter(Boolean);

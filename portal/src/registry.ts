@@ -1,10 +1,13 @@
-// Registries of this host: what they are by ARM, what is in them by the OCI distribution API. That is
-// asked with a password of the admin user, which stays in this page's memory.
+// Registries of this host: what they are by ARM, what is in them by the OCI distribution API, to which
+// the user shows the same token.
 import { call, home, listAll, type Json } from "./api";
+import { token } from "./auth";
 import { ApiError, insist } from "./connection";
 
 export const REGISTRIES = "Microsoft.ContainerRegistry/registries";
 const VERSION = "api-version=2023-07-01";
+/** Who shows a token instead of a password. */
+const TOKEN_USER = "00000000-0000-0000-0000-000000000000";
 const INDEX = ["application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"];
 const ACCEPT = ["application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json", ...INDEX].join();
 
@@ -38,17 +41,17 @@ interface Answer {
 
 /** What is in a registry. */
 export class Content {
-  private constructor(private name: string, private authorization: string) {}
+  private name: string;
 
-  static async open(id: string): Promise<Content> {
-    const { username, passwords } = await credentialsOf(id);
-    return new Content(username, `Basic ${btoa(`${username}:${passwords[0].value}`)}`);
+  constructor(registry: string) {
+    this.name = registry.toLowerCase();
   }
 
   private ask(method: string, path: string): Promise<Answer> {
     return insist(async () => {
-      // Nothing but this password may be sent, and the browser must not ask for another.
-      const response = await fetch(path, { method, cache: "no-store", credentials: "omit", headers: { accept: ACCEPT, authorization: this.authorization } });
+      const authorization = `Basic ${btoa(`${TOKEN_USER}:${await token()}`)}`;
+      // Nothing else may be sent, and the browser must not ask for a password.
+      const response = await fetch(path, { method, cache: "no-store", credentials: "omit", headers: { accept: ACCEPT, authorization } });
       const text = await response.text();
       const body = text ? JSON.parse(text) : null;
       if (response.ok) return { body, headers: response.headers };
@@ -69,7 +72,7 @@ export class Content {
 
   private at = (repository: string, rest: string) => `/v2/${this.name}/${repository}/${rest}`;
 
-  repositories = async () => (await this.list("/v2/_catalog", "repositories")).map((path) => path.slice(this.name.length + 1));
+  repositories = async () => (await this.list(`/v2/${this.name}/_catalog`, "repositories")).map((path) => path.slice(this.name.length + 1));
   tags = (repository: string) => this.list(this.at(repository, "tags/list"), "tags");
   remove = (repository: string, reference: string) => this.ask("DELETE", this.at(repository, `manifests/${reference}`));
 

@@ -1,32 +1,26 @@
 // Many groups in the table: how soon it is there, how it scrolls, filters and follows. The numbers are
 // printed; what must hold on any machine is that only the rows in sight are in the document.
 import assert from "node:assert/strict";
-import { button, page, password, run, signIn, url, visit } from "./browser.mjs";
+import { send, subscription } from "./arm.mjs";
+import { button, page, password, run, signIn, visit } from "./browser.mjs";
 
-const { WHARF_SUBSCRIPTION: subscription, WHARF_TOKEN: token, WHARF_OWNER: owner } = process.env;
+const { WHARF_OWNER: owner } = process.env;
 const MANY = Number(process.env.WHARF_MANY);
-const HOME = `/subscriptions/${subscription}/resourceGroups/many`;
-const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
-
-async function ask(method, path, body) {
-  const version = path === HOME ? "2022-12-01" : "2025-09-01";
-  const response = await fetch(`${url}${path}?api-version=${version}`, { method, headers, body: body && JSON.stringify(body) });
-  const text = await response.text();
-  assert.ok(response.ok, `${method} ${path}: ${response.status} ${text}`);
-  return text && JSON.parse(text);
-}
+const HOME = `${subscription}/resourceGroups/many`;
+const VERSION = "api-version=2025-09-01";
 
 /** Waits until the groups have ended and reserve nothing more. */
 async function ended() {
-  const usages = `/subscriptions/${subscription}/providers/Microsoft.ContainerInstance/locations/local/usages`;
+  const usages = `${subscription}/providers/Microsoft.ContainerInstance/locations/local/usages?${VERSION}`;
   for (;;) {
-    const { value } = await ask("GET", usages);
+    const { value } = await send("GET", usages);
     if (!value.find((usage) => usage.name.value === "StandardCores").currentValue) return;
     await new Promise((done) => setTimeout(done, 500));
   }
 }
 
-const pathOf = (index) => `${HOME}/providers/Microsoft.ContainerInstance/containerGroups/group-${String(index).padStart(4, "0")}`;
+const nameOf = (index) => `group-${String(index).padStart(4, "0")}`;
+const pathOf = (index) => `${HOME}/providers/Microsoft.ContainerInstance/containerGroups/${nameOf(index)}`;
 const task = {
   location: "local",
   properties: {
@@ -72,11 +66,11 @@ const frames = (work) => page.evaluate(async (work) => {
 const rows = () => page.locator("tbody tr:not([aria-hidden])").count();
 
 await run(async () => {
-  await ask("PUT", HOME, { location: "local" });
-  console.log(`${MANY} groups made in ${await timed(() => forAll((index) => ask("PUT", pathOf(index), task)))} ms`);
+  await send("PUT", `${HOME}?api-version=2022-12-01`, { location: "local" });
+  console.log(`${MANY} groups made in ${await timed(() => forAll((index) => send("PUT", `${pathOf(index)}?${VERSION}`, task)))} ms`);
   console.log(`all have ended ${await timed(ended)} ms later`);
-  await signIn(owner, password, page.getByRole("link", { name: "group-0000" }));
-  const first = await timed(() => visit("/portal/", page.getByRole("link", { name: "group-0000" })));
+  await signIn(owner, password, page.getByRole("link", { name: nameOf(0) }));
+  const first = await timed(() => visit("/portal/", page.getByRole("link", { name: nameOf(0) })));
   await page.getByText(`of ${MANY}`, { exact: false }).first().waitFor();
   console.log(`first row after ${first} ms`);
   assert.equal(await page.locator(`table[aria-rowcount="${MANY + 1}"]`).count(), 1);
@@ -92,11 +86,11 @@ await run(async () => {
     await new Promise((done) => setTimeout(done, 300));
   });
   console.log(`scrolling: ${scroll}`);
-  await page.getByRole("link", { name: pathOf(MANY - 1).split("/").pop() }).waitFor();
+  await page.getByRole("link", { name: nameOf(MANY - 1) }).waitFor();
   assert.ok((await rows()) <= 60, `${await rows()} rows in the document`);
 
   const filter = page.getByLabel("Filter container groups");
-  const wanted = pathOf(MANY - 7).split("/").pop();
+  const wanted = nameOf(MANY - 7);
   const filtered = await timed(async () => {
     await filter.fill(wanted);
     await page.locator('table[aria-rowcount="2"]').waitFor();
@@ -109,7 +103,7 @@ await run(async () => {
     frames(async () => {
       while (document.querySelector(".rows")) await new Promise((done) => setTimeout(done, 100));
     }),
-    timed(() => forAll((index) => ask("DELETE", pathOf(index)))),
+    timed(() => forAll((index) => send("DELETE", `${pathOf(index)}?${VERSION}`))),
   ]);
   console.log(`while all were deleted in ${deleted} ms: ${told}`);
   await button("Create your first one").waitFor();

@@ -2,12 +2,13 @@
 // Prints RESTART when it wants the daemon killed and started again, and goes on when a line comes in.
 import assert from "node:assert/strict";
 import { createInterface } from "node:readline";
-import { browser, button, deleteGroup, dialog, look, noButtons, page, password, reach, reload, run, shell, shots, signIn, signOut, state, tab, until, visit } from "./browser.mjs";
+import { browser, button, deleteGroup, dialog, look, noButtons, page, password, reach, reload, run, settle, shell, shots, signIn, signOut, state, tab, until, visit } from "./browser.mjs";
 import { files } from "./files.mjs";
 import { places } from "./places.mjs";
 import { registries } from "./registries.mjs";
 
-const { WHARF_OWNER: owner, WHARF_READER: reader } = process.env;
+const { WHARF_OWNER: owner, WHARF_READER: reader, WHARF_STRANGER: stranger } = process.env;
+const PAGES = ["", "create", "images", "registries", "files", "networks", "access", "activity", "health"];
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 
 /** How soon the first page can be used with nothing in the browser's cache, in milliseconds. */
@@ -168,6 +169,11 @@ async function rest(group) {
     await page.getByRole("table").waitFor({ timeout: 5000 }).catch(() => {});
     await look(name);
   }
+  await visit("/portal/images", button("Pull"));
+  await page.getByLabel("Image to pull").fill("127.0.0.1:1/none:1");
+  await button("Pull").click();
+  await page.getByText("This image cannot be pulled").waitFor();
+  await look("images-refused");
   await visit(`/portal/groups/default/${group}#Metrics`, page.getByRole("img", { name: /^Memory, now/ }));
   await look("metrics");
 }
@@ -208,11 +214,27 @@ async function readOnly(name) {
   await page.getByRole("log").getByText("listening on port 80").waitFor();
   await visit("/portal/", page.getByRole("link", { name }));
   await noButtons("Create");
+  for (const path of PAGES) {
+    await visit(`/portal/${path}`, page.locator("h1"));
+    await settle();
+    assert.equal(await page.getByRole("alert").count(), 0, `a Reader reads ${path}`);
+  }
   await visit("/portal/create", page.getByLabel("Container group name"));
   await page.getByLabel("Container group name").fill("mine");
   await button("Review + create").click();
   await button("Create").click();
   await page.getByText("does not have authorization").first().waitFor();
+}
+
+/** Who has no role is told so on every page. */
+async function noRole(name) {
+  await signIn(stranger, password, page.getByText("Your account has no role here yet"));
+  await look("no-role");
+  for (const path of [...PAGES, `groups/default/${name}`]) {
+    await visit(`/portal/${path}`, page.getByRole("alert"));
+    await noButtons("Create", "Pull", "Create registry", "Create storage account", "Create virtual network", "Add role assignment");
+    assert.equal(await page.locator("main").getByText("Loading").count(), 0, path);
+  }
 }
 
 async function remove(name) {
@@ -236,6 +258,8 @@ await run(async () => {
   await files.readOnly();
   await registries.readOnly();
   await places.readOnly();
+  await signOut();
+  await noRole(name);
   await signOut();
   await remove(name);
   await files.remove();

@@ -1,9 +1,9 @@
 import { Button, Field, Input, ProgressBar } from "@fluentui/react-components";
 import { useState } from "react";
 import { call, get, home, send, useAsync, usePermissions, type Json } from "../api";
-import { Age, Empty, Failure, Loading } from "../parts/show";
-
-const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+import { bytesOf } from "../parts/format";
+import { Age, Empty, Failure } from "../parts/show";
+import { Listed, Table } from "../parts/Table";
 
 export default function Images() {
   const { value: sub } = useAsync("home", home);
@@ -44,19 +44,24 @@ export default function Images() {
           {can("Microsoft.Wharf/images/prune/action") && <Button onClick={() => call("POST", "/wharf/v1/images/prune", {}).then(reload, setFailure)}>Remove unused images</Button>}
         </form>
       )}
-      {progress && <ProgressBar aria-label={`Pulling ${name}`} />}
-      <Failure error={failure} />
-      <Failure error={error} />
-      {!value && !error && <Loading what="images" />}
-      {value && !value.length && <Empty title="No images here yet"><p>Images are pulled when a group needs them; the quickstart images come with Wharf.</p></Empty>}
-      {!!value?.length && (
-        <div className="table" tabIndex={0} role="region" aria-label="Images">
-          <table>
-            <thead><tr><th>Image</th><th>Size</th><th className="wide">Layers</th><th className="wide">Stored</th></tr></thead>
-            <tbody>{value.map((image) => <tr key={image.reference}><td title={image.digest}>{image.reference}</td><td>{mib(image.packedBytes)}</td><td className="wide">{image.layers}</td><td className="wide"><Age at={image.storedAt} ago /></td></tr>)}</tbody>
-          </table>
-        </div>
-      )}
+      {progress && <Progress name={name} progress={progress} />}
+      <Failure error={failure} title="This image cannot be pulled" />
+      <Listed value={value} error={error} what="images" empty={<Empty title="No images here yet"><p>Images are pulled when a group needs them; the quickstart images come with Wharf.</p></Empty>}>
+        {(images) => (
+          <Table label="Images" head={<><th>Image</th><th>Size</th><th className="wide">Layers</th><th className="wide">Stored</th></>}>
+            {images.map((image) => <tr key={image.reference}><td title={image.digest}>{image.reference}</td><td>{bytesOf(image.packedBytes)}</td><td className="wide">{image.layers}</td><td className="wide"><Age at={image.storedAt} ago /></td></tr>)}
+          </Table>
+        )}
+      </Listed>
     </>
+  );
+}
+
+/** How far a pull has come; at first that is not known. */
+function Progress({ name, progress: { layers, layers_done: done, bytes, bytes_done: got } }: { name: string; progress: Json }) {
+  return (
+    <Field label={layers ? `${done} of ${layers} layers, ${bytesOf(got)} of ${bytesOf(bytes)}` : "Asking the registry…"}>
+      <ProgressBar aria-label={`Pulling ${name}`} value={bytes ? got / bytes : undefined} />
+    </Field>
   );
 }

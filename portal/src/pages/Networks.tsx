@@ -4,7 +4,8 @@ import { call, get, home, parseId, useAsync, usePermissions, type Json } from ".
 import { ConfirmDelete, FormDialog } from "../parts/dialogs";
 import { bad } from "../parts/format";
 import { ResourceGroup, useResourceGroup } from "../parts/resource-group";
-import { Empty, Failure, Loading } from "../parts/show";
+import { Empty, Failure } from "../parts/show";
+import { Actions, Listed, Table } from "../parts/Table";
 import { Link } from "../router";
 import { useGroups } from "../watch";
 
@@ -26,10 +27,9 @@ export default function Networks() {
       <h1>Virtual networks</h1>
       <p>Networks of your own, in whose subnets private container groups reach each other.</p>
       {can(`${NETWORKS}/write`) && <div className="bar"><Button appearance="primary" onClick={() => setCreating(true)}>Create virtual network</Button></div>}
-      <Failure error={error} />
-      {!value && !error && <Loading what="virtual networks" />}
-      {value && !value.length && <Empty title="No virtual networks yet"><p>Groups with a public address, or none, need no virtual network.</p></Empty>}
-      {value?.map((network) => <Network key={network.id} network={network} onChange={reload} />)}
+      <Listed value={value} error={error} what="virtual networks" empty={<Empty title="No virtual networks yet"><p>Groups with a public address, or none, need no virtual network.</p></Empty>}>
+        {(networks) => networks.map((network) => <Network key={network.id} network={network} onChange={reload} />)}
+      </Listed>
       {isCreating && <CreateNetwork onDone={reload} onClose={() => setCreating(false)} />}
     </>
   );
@@ -59,20 +59,17 @@ function Network({ network, onChange }: { network: Json; onChange: () => void })
       <Failure error={failure} />
       {!network.properties.subnets.length && <p>No subnets yet.</p>}
       {!!network.properties.subnets.length && (
-        <div className="table" tabIndex={0} role="region" aria-label={`Subnets of ${name}`}>
-          <table>
-            <thead><tr><th>Subnet</th><th>Range</th><th className="wide">Security group</th><th>Container groups</th>{isDeleter && <th><span className="unseen">Actions</span></th>}</tr></thead>
-            <tbody>{network.properties.subnets.map((subnet: Json) => (
-              <tr key={subnet.id}>
-                <td>{subnet.name}</td>
-                <td>{subnet.properties.addressPrefix ?? subnet.properties.addressPrefixes?.join(", ")}</td>
-                <td className="wide">{subnet.properties.networkSecurityGroup ? parseId(subnet.properties.networkSecurityGroup.id).name : "none"}</td>
-                <td>{inside(subnet).map(({ group }, index) => <span key={group.id}>{index ? ", " : ""}<GroupLink id={group.id} /></span>)}{!inside(subnet).length && (isDelegated(subnet) ? "none" : "not delegated to them")}</td>
-                {isDeleter && <td className="end"><Button size="small" onClick={() => setDoomed(subnet)} aria-label={`Delete subnet ${subnet.name}`}>Delete</Button></td>}
-              </tr>
-            ))}</tbody>
-          </table>
-        </div>
+        <Table label={`Subnets of ${name}`} head={<><th>Subnet</th><th>Range</th><th className="wide">Security group</th><th>Container groups</th>{isDeleter && <Actions />}</>}>
+          {network.properties.subnets.map((subnet: Json) => (
+            <tr key={subnet.id}>
+              <td>{subnet.name}</td>
+              <td>{subnet.properties.addressPrefix ?? subnet.properties.addressPrefixes?.join(", ")}</td>
+              <td className="wide">{subnet.properties.networkSecurityGroup ? parseId(subnet.properties.networkSecurityGroup.id).name : "none"}</td>
+              <td>{inside(subnet).map(({ group }, index) => <span key={group.id}>{index ? ", " : ""}<GroupLink id={group.id} /></span>)}{!inside(subnet).length && (isDelegated(subnet) ? "none" : "not delegated to them")}</td>
+              {isDeleter && <td className="end"><Button size="small" onClick={() => setDoomed(subnet)} aria-label={`Delete subnet ${subnet.name}`}>Delete</Button></td>}
+            </tr>
+          ))}
+        </Table>
       )}
       {isAdding && <AddSubnet network={network} onDone={onChange} onClose={() => setAdding(false)} />}
       {doomed && <ConfirmDelete names={[doomed.name]} loss={doomed === network ? "The network is deleted with its subnets." : "The subnet is deleted."} onDelete={() => remove(doomed)} onClose={() => setDoomed(undefined)} />}

@@ -5,8 +5,8 @@ import { Copy } from "../parts/Copy";
 import { ConfirmDelete } from "../parts/dialogs";
 import { Facts } from "../parts/Facts";
 import { Keys } from "../parts/Keys";
-import { Empty, Failure, Loading } from "../parts/show";
-import { arm, Content, credentialsOf, localServer, REGISTRIES } from "../registry";
+import { Failure, Loading } from "../parts/show";
+import { arm, credentialsOf, localServer, REGISTRIES } from "../registry";
 import { go, Link } from "../router";
 import { Repositories } from "./Repositories";
 
@@ -29,7 +29,6 @@ function Shown({ registry, rg, onChange }: { registry: Json; rg: string; onChang
   const [asked, setAsked] = useState<"keys" | "delete">();
   const [failure, setFailure] = useState<Error>();
   const [isBusy, setBusy] = useState(false);
-  const canList = can(`${REGISTRIES}/listCredentials/action`);
   const act = (work: Promise<unknown>, done: () => void) => {
     setFailure(undefined);
     setBusy(true);
@@ -47,15 +46,13 @@ function Shown({ registry, rg, onChange }: { registry: Json; rg: string; onChang
   return (
     <>
       <div className="bar">
-        {properties.adminUserEnabled && canList && <Button onClick={() => setAsked("keys")}>Access keys</Button>}
+        {properties.adminUserEnabled && can(`${REGISTRIES}/listCredentials/action`) && <Button onClick={() => setAsked("keys")}>Access keys</Button>}
         {can(`${REGISTRIES}/write`) && <Button disabled={isBusy} onClick={() => setAdmin(!properties.adminUserEnabled)}>{properties.adminUserEnabled ? "Turn the admin user off" : "Turn the admin user on"}</Button>}
         {can(`${REGISTRIES}/delete`) && <Button disabled={isBusy} onClick={() => setAsked("delete")}>Delete</Button>}
       </div>
       <Failure error={failure} />
       <div className="card"><Facts facts={facts} /></div>
-      {properties.adminUserEnabled ? (canList ? <Opened id={id} server={`${localServer(registry)}/${name.toLowerCase()}`} /> : <NoKeys name={name} />) : (
-        <Empty title="The admin user is off"><p>The portal looks into a registry with a password of its admin user.</p></Empty>
-      )}
+      <Repositories registry={name} server={`${localServer(registry)}/${name.toLowerCase()}`} canDelete={can(`${REGISTRIES}/artifacts/delete`)} />
       {asked === "keys" && (
         <Keys about="The admin user may do everything in the registry, with either password." user={name.toLowerCase()} onClose={() => setAsked(undefined)}
           load={async () => (await credentialsOf(id)).passwords}
@@ -67,17 +64,4 @@ function Shown({ registry, rg, onChange }: { registry: Json; rg: string; onChang
       )}
     </>
   );
-}
-
-const NoKeys = ({ name }: { name: string }) => (
-  <Empty title="You may not look into this registry">
-    <p>The portal looks into a registry with a password of its admin user, and your roles do not let you have those of {name}.</p>
-    <p>Ask an owner for a role with <code>{REGISTRIES}/listCredentials/action</code>, such as Contributor.</p>
-  </Empty>
-);
-
-function Opened({ id, server }: { id: string; server: string }) {
-  const { value, error } = useAsync(id, () => Content.open(id));
-  if (error) return <Failure error={error} />;
-  return value ? <Repositories content={value} server={server} /> : <Loading what="repositories" />;
 }

@@ -6,14 +6,16 @@ import { ConfirmDelete } from "../parts/dialogs";
 import { bytesOf } from "../parts/format";
 import { Empty, Failure } from "../parts/show";
 import { Actions, Listed, Table } from "../parts/Table";
-import type { Content } from "../registry";
+import { Content } from "../registry";
 
 /** Tags that are shown at once: each is asked about. */
 const STEP = 50;
 
 /** What is in a registry; `server` is what its images begin with. */
-export function Repositories({ content, server }: { content: Content; server: string }) {
-  const { value, error } = useAsync(server, content.repositories);
+export function Repositories({ registry, ...rest }: { registry: string; server: string; canDelete: boolean }) {
+  const [content] = useState(() => new Content(registry));
+  const { value, error } = useAsync(registry, content.repositories);
+  const { server } = rest;
   return (
     <>
       <h2>Repositories</h2>
@@ -22,7 +24,7 @@ export function Repositories({ content, server }: { content: Content; server: st
           <p><code>docker push {server}/name:tag</code> brings an image, after <code>docker login {server.split("/")[0]}</code>.</p>
         </Empty>
       )}>
-        {(names) => names.map((name) => <Repository key={name} {...{ content, server, name }} />)}
+        {(names) => names.map((name) => <Repository key={name} content={content} name={name} {...rest} />)}
       </Listed>
     </>
   );
@@ -32,9 +34,10 @@ interface RepositoryProps {
   content: Content;
   server: string;
   name: string;
+  canDelete: boolean;
 }
 
-function Repository({ content, server, name }: RepositoryProps) {
+function Repository({ content, server, name, canDelete }: RepositoryProps) {
   const { value, error, reload } = useAsync(`${server}/${name}`, () => content.tags(name));
   const [count, setCount] = useState(STEP);
   const [doomed, setDoomed] = useState<string>();
@@ -50,7 +53,7 @@ function Repository({ content, server, name }: RepositoryProps) {
       <Listed value={value} error={error} what="tags" empty={<p>No tags.</p>}>
         {(tags) => (
           <Table label={`Tags of ${name}`} head={<><th>Tag</th><th>Size</th><th className="wide">Digest</th><Actions /></>}>
-            {tags.slice(0, count).map((tag) => <TagRow key={tag} {...{ content, server, name, tag }} onDelete={() => setDoomed(tag)} />)}
+            {tags.slice(0, count).map((tag) => <TagRow key={tag} {...{ content, server, name, tag, canDelete }} onDelete={() => setDoomed(tag)} />)}
           </Table>
         )}
       </Listed>
@@ -60,7 +63,7 @@ function Repository({ content, server, name }: RepositoryProps) {
   );
 }
 
-function TagRow({ content, server, name, tag, onDelete }: RepositoryProps & { tag: string; onDelete: () => void }) {
+function TagRow({ content, server, name, tag, canDelete, onDelete }: RepositoryProps & { tag: string; onDelete: () => void }) {
   const { value, error } = useAsync(`${server}/${name}:${tag}`, () => content.manifest(name, tag));
   return (
     <tr>
@@ -70,7 +73,7 @@ function TagRow({ content, server, name, tag, onDelete }: RepositoryProps & { ta
       <td className="end">
         <span className="bar">
           <Copy label={`reference of ${name}:${tag}`} text={`${server}/${name}:${tag}`} />
-          <Button size="small" aria-label={`Delete ${name}:${tag}`} onClick={onDelete}>Delete</Button>
+          {canDelete && <Button size="small" aria-label={`Delete ${name}:${tag}`} onClick={onDelete}>Delete</Button>}
         </span>
       </td>
     </tr>

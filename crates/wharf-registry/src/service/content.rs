@@ -49,7 +49,7 @@ impl Service {
         for name in &mut names {
             name.insert_str(0, &call.prefix);
         }
-        let (page, next) = page(&call, names, "/v2/_catalog")?;
+        let (page, next) = page(&call, names, &format!("/v2/{}_catalog", call.prefix))?;
         document("application/json", &json!({ "repositories": page }), next)
     }
 

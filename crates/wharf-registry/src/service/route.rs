@@ -61,6 +61,9 @@ impl Route {
             (name, rest)
         } else {
             let (name, rest) = rest.split_once('/').ok_or_else(unknown)?;
+            if rest == "_catalog" {
+                return Ok(Self { registry: Some(name.to_owned()), place: Place::Catalog });
+            }
             (name.to_owned(), rest)
         };
         Ok(Self { registry: Some(registry), place: place(rest)? })
@@ -137,6 +140,9 @@ mod tests {
         assert_eq!(by_host, Route { registry: Some("owner".into()), place: tags() });
         let by_path = route(&Target::InPath, "/v2/owner/team/app/tags/list");
         assert_eq!(by_path, by_host);
+        let catalog = Route { registry: Some("owner".into()), place: Place::Catalog };
+        assert_eq!(route(&named, "/v2/_catalog"), catalog);
+        assert_eq!(route(&Target::InPath, "/v2/owner/_catalog"), catalog);
         let base = route(&Target::InPath, "/v2/");
         assert_eq!(base, Route { registry: None, place: Place::Base });
         for bad in

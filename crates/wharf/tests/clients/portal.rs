@@ -58,15 +58,20 @@ fn many_groups(portal: &Path) {
 #[expect(clippy::print_stdout, reason = "a test tells what it has measured")]
 fn drive(server: &mut Server, script: &Path) {
     let (owner, reader) = ("ann@wharf.internal", "rob@wharf.internal");
-    for (user, role) in [(owner, "Owner"), (reader, "Reader")] {
-        let mut command = server.wharf.command(&["user", "create", user, "--role", role]);
+    let stranger = "sam@wharf.internal";
+    for (user, role) in [(owner, "Owner"), (reader, "Reader"), (stranger, "")] {
+        let mut command = server.wharf.command(&["user", "create", user]);
+        if !role.is_empty() {
+            command.args(["--role", role]);
+        }
         let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
         writeln!(child.stdin.take().unwrap(), "{PASSWORD}").unwrap();
         assert!(child.wait().unwrap().success());
     }
     let mut browser = server.client(Path::new("node"));
     browser.arg(script).env("WHARF_OWNER", owner);
-    browser.env("WHARF_READER", reader).env("WHARF_PASSWORD", PASSWORD);
+    browser.env("WHARF_READER", reader).env("WHARF_STRANGER", stranger);
+    browser.env("WHARF_PASSWORD", PASSWORD);
     if std::env::var_os("WHARF_MANY").is_none() {
         browser.env("WHARF_MANY", "200");
     }

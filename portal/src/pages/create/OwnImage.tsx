@@ -1,6 +1,6 @@
 import { Field, Select } from "@fluentui/react-components";
 import { useAsync } from "../../api";
-import { Content, listRegistries, localServer } from "../../registry";
+import { Content, listRegistries } from "../../registry";
 import { replace, type StepProps } from "./step";
 
 /** An image of a registry of this host. */
@@ -8,17 +8,19 @@ export function OwnImage({ d, set, say }: StepProps) {
   const { value: registries, error } = useAsync("registries", listRegistries);
   const registry = registries?.find((one) => one.id === d.registry);
   const [path, tag = ""] = d.containers[0].image.split(/:(?=[^/]*$)/);
-  const prefix = registry ? `${localServer(registry)}/${registry.name.toLowerCase()}/` : "";
+  const prefix = registry ? `${registry.properties.loginServer}/` : "";
   const repository = prefix && path.startsWith(prefix) ? path.slice(prefix.length) : "";
-  const { value: content, error: refused } = useAsync(d.registry, async () => (d.registry ? Content.open(d.registry) : undefined));
-  const { value: repositories } = useAsync(`in ${d.registry} ${!!content}`, async () => content?.repositories());
-  const { value: tags } = useAsync(`of ${d.registry} ${repository} ${!!content}`, async () => (repository ? content?.tags(repository) : []));
+  const content: Content | undefined = registry && new Content(registry.name);
+  const { value: repositories, error: refused } = useAsync(`in ${registry?.id}`, async () => content?.repositories());
+  const { value: tags } = useAsync(`of ${registry?.id} ${repository}`, async () => (repository ? content?.tags(repository) : []));
   const setImage = (image: string) => ({ containers: replace(d.containers, 0, { image }) });
   const choose = (id: string) => {
     const found = registries?.find((one) => one.id === id);
-    set({ registry: id, server: found ? localServer(found) : "", user: found?.name.toLowerCase() ?? "", ...setImage("") });
+    set({ registry: id, server: found?.properties.loginServer ?? "", user: found?.name.toLowerCase() ?? "", ...setImage("") });
   };
-  const problem = (error ?? refused)?.message ?? (registries && !registries.length ? "There is no registry yet; make one on the page Registries." : undefined);
+  const problem = (error ?? refused)?.message
+    ?? (registries && !registries.length ? "There is no registry yet; make one on the page Registries." : undefined)
+    ?? (registry && !registry.properties.adminUserEnabled ? "The group needs its admin user, which is off." : undefined);
   return (
     <>
       <Field label="Registry" required {...say("server")} {...(problem && { validationMessage: problem, validationState: "error" })}>

@@ -12,6 +12,7 @@ interface EntriesProps {
   setChosen: (chosen: Set<string>) => void;
   save: (entry: Entry) => void;
   path: string;
+  isChoosing: boolean;
 }
 
 const FolderSign = () => (
@@ -21,7 +22,7 @@ const FolderSign = () => (
 /** Rows that are shown at once; a folder may have any number. */
 const STEP = 500;
 
-export function Entries({ entries, chosen, setChosen, save, path }: EntriesProps) {
+export function Entries({ entries, chosen, setChosen, save, path, isChoosing }: EntriesProps) {
   const [count, setCount] = useState(STEP);
   const choose = (segments: string[], isOn: boolean) => {
     const next = new Set(chosen);
@@ -33,13 +34,13 @@ export function Entries({ entries, chosen, setChosen, save, path }: EntriesProps
     <>
       <Table label="Files and folders" head={(
         <>
-          <th className="tick"><Checkbox aria-label="Choose all" checked={all.every((segment) => chosen.has(segment))} onChange={(_, data) => choose(all, !!data.checked)} /></th>
+          {isChoosing && <th className="tick"><Checkbox aria-label="Choose all" checked={all.every((segment) => chosen.has(segment))} onChange={(_, data) => choose(all, !!data.checked)} /></th>}
           <th>Name</th><th>Size</th><th className="wide">Changed</th><Actions />
         </>
       )}>
         {entries.slice(0, count).map((entry) => (
           <tr key={entry.segment}>
-            <td className="tick"><Checkbox aria-label={`Choose ${entry.name}`} checked={chosen.has(entry.segment)} onChange={(_, data) => choose([entry.segment], !!data.checked)} /></td>
+            {isChoosing && <td className="tick"><Checkbox aria-label={`Choose ${entry.name}`} checked={chosen.has(entry.segment)} onChange={(_, data) => choose([entry.segment], !!data.checked)} /></td>}
             <td title={entry.name}>{entry.isFolder ? <Link to={`${path}/${entry.segment}`}><FolderSign /> {entry.name}</Link> : entry.name}</td>
             <td>{entry.isFolder ? "–" : <span title={`${entry.size} bytes`}>{bytesOf(entry.size)}</span>}</td>
             <td className="wide"><Age at={entry.changed} ago /></td>

@@ -1,4 +1,4 @@
-import { Select } from "@fluentui/react-components";
+import { Select, useThemeClassName } from "@fluentui/react-components";
 import { useEffect, useRef, useState } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
@@ -41,6 +41,7 @@ export default function Metrics({ id }: { id: string }) {
 
 function Chart({ title, text, points }: { title: string; text: (n: number) => string; points: Json[] }) {
   const box = useRef<HTMLDivElement>(null);
+  const theme = useThemeClassName();
   const known = points.filter((p) => typeof p.average === "number");
   useEffect(() => {
     if (!known.length) return;
@@ -58,7 +59,7 @@ function Chart({ title, text, points }: { title: string; text: (n: number) => st
     const observer = new ResizeObserver(([entry]) => chart.setSize({ width: entry.contentRect.width, height: 180 }));
     observer.observe(box.current!);
     return () => { observer.disconnect(); chart.destroy(); };
-  }, [points]);
+  }, [points, theme]);
   const last = known.at(-1)?.average;
   return (
     <div className="card"><h2>{title}{last !== undefined && `: ${text(last)}`}</h2>

@@ -117,6 +117,11 @@ async fn a_registry_that_is_named_in_the_path_is_named_in_scopes_as_well() {
     assert_eq!(lab.with(&token, "GET", "/v2/other/x/manifests/a").await.status, 401);
     assert_eq!(lab.with(&token, "GET", "/v2/").await.status, 200);
     assert_eq!(lab.with(&token, "GET", "/v2/_catalog").await.status, 404, "of which registry?");
+    let user = format!("{}:{PULLER}", crate::access::TOKEN_USER);
+    let basic = format!("Basic {}", BASE64_STANDARD.encode(user));
+    let headers = [("authorization", basic.as_str())];
+    let named = lab.send("GET", "/v2/owner/_catalog", &headers, Body::empty()).await;
+    assert_eq!(named.json(), json!({ "repositories": [] }));
     let unknown = lab.send("GET", "/v2/owner/a/b/manifests/x", &[NOBODY], Body::empty()).await;
     let challenge = unknown.header("www-authenticate");
     assert!(challenge.ends_with("scope=\"repository:owner/a/b:pull\""), "{challenge}");
