@@ -1,4 +1,4 @@
-import { Select, useThemeClassName } from "@fluentui/react-components";
+import { Select } from "@fluentui/react-components";
 import { useEffect, useRef, useState } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
@@ -41,12 +41,10 @@ export default function Metrics({ id }: { id: string }) {
 
 function Chart({ title, text, points }: { title: string; text: (n: number) => string; points: Json[] }) {
   const box = useRef<HTMLDivElement>(null);
-  const theme = useThemeClassName();
   const known = points.filter((p) => typeof p.average === "number");
   useEffect(() => {
     if (!known.length) return;
-    const style = getComputedStyle(box.current!);
-    const axis = { stroke: style.color, grid: { stroke: "#8884" } };
+    const axis = { stroke: () => getComputedStyle(box.current!).color, grid: { stroke: "#8884" } };
     const chart = new uPlot(
       {
         width: box.current!.clientWidth, height: 180, legend: { show: false }, cursor: { show: false },
@@ -58,8 +56,10 @@ function Chart({ title, text, points }: { title: string; text: (n: number) => st
     );
     const observer = new ResizeObserver(([entry]) => chart.setSize({ width: entry.contentRect.width, height: 180 }));
     observer.observe(box.current!);
-    return () => { observer.disconnect(); chart.destroy(); };
-  }, [points, theme]);
+    const themes = new MutationObserver(() => chart.redraw());
+    themes.observe(document.documentElement, { attributeFilter: ["style"] });
+    return () => { themes.disconnect(); observer.disconnect(); chart.destroy(); };
+  }, [points]);
   const last = known.at(-1)?.average;
   return (
     <div className="card"><h2>{title}{last !== undefined && `: ${text(last)}`}</h2>
