@@ -111,8 +111,7 @@ async fn after_a_power_cut_only_what_was_durable_counts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn pruning_takes_nothing_from_a_pull_under_way() {
     let (registry, lab) = (Registry::start(), Lab::new());
-    let layers: Vec<_> =
-        (0..3_u8).map(|number| crate::noise(400_000 + usize::from(number))).collect();
+    let layers: Vec<_> = (1..4_usize).map(|number| crate::noise(number * 400_000)).collect();
     let archives = layers.iter().map(|layer| crate::archive(&[("a", layer)]));
     let packed = archives.map(|bytes| (crate::gzip(&bytes), crate::registry::digest(&bytes)));
     let layout = registry.dir().join("layout");
@@ -141,7 +140,7 @@ async fn pruning_takes_nothing_from_a_pull_under_way() {
     let pulled = lab.pull(&image).await.unwrap();
     is_done.store(true, Ordering::Relaxed);
     let (seen, rounds) = pruning.await.unwrap();
-    assert!(seen.iter().any(|done| (1..3).contains(done)) && rounds > 10, "{seen:?} {rounds}");
+    assert!(seen.iter().any(|done| (1..3).contains(done)) && rounds > 2, "{seen:?} {rounds}");
     assert!(pulled.layers.iter().all(|layer| layer.join("a").is_file()));
     assert!(lab.reopened().resolve_whole(&image).unwrap().is_some());
     // Whoever wanted it has gone.
@@ -160,7 +159,7 @@ async fn a_pull_under_way_is_listed() {
     let image = image.replace(&registry.address, &proxy.address);
     let store = lab.store.clone();
     let seen = tokio::task::spawn_blocking(move || {
-        crate::wait_for(std::time::Duration::from_secs(10), || {
+        crate::wait_for(std::time::Duration::from_mins(1), || {
             store.pulls().iter().any(|p| p.progress.bytes_done > 0 && p.progress.layers_done == 0)
         })
     });

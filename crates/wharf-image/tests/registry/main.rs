@@ -60,8 +60,7 @@ impl Lab {
         Self::opened(RegistryConfig::default(), policy)
     }
 
-    fn opened(mut registries: RegistryConfig, policy: ImagePolicy) -> Self {
-        registries.read_timeout = Duration::from_millis(500);
+    fn opened(registries: RegistryConfig, policy: ImagePolicy) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let images = Utf8Path::from_path(dir.path()).unwrap().join("images");
         let config = ImageConfig { registries, policy, ..ImageConfig::new(images) };
@@ -97,7 +96,7 @@ impl Lab {
         assert_eq!(self.store.list().len(), 0);
         for place in ["layers", "tmp"] {
             let is_empty = || self.path(place).read_dir_utf8().unwrap().count() == 0;
-            assert!(wait_for(Duration::from_secs(5), is_empty), "{place}");
+            assert!(wait_for(Duration::from_mins(1), is_empty), "{place}");
         }
         (error.kind(), chain(&error))
     }

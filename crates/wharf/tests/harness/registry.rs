@@ -65,7 +65,7 @@ impl Registry {
             .stderr(Stdio::null())
             .spawn()
             .expect("docker-registry is installed");
-        let up = super::wait_for(Duration::from_secs(10), || {
+        let up = super::wait_for(Duration::from_mins(1), || {
             std::net::TcpStream::connect(&address).is_ok()
         });
         assert!(up, "the registry did not start");
