@@ -106,9 +106,11 @@ impl Uploads {
         let target = repository.blob(wanted);
         held.file.sync_all().map_err(RegistryError::file("sync", &held.path))?;
         let Some(directory) = target.parent() else { return Ok(()) };
-        let _changing = storage.lock();
-        durable::make_directory(directory)?;
-        fs::rename(&held.path, &target).map_err(RegistryError::file("name", &target))?;
+        {
+            let _changing = storage.lock();
+            durable::make_directory(directory)?;
+            fs::rename(&held.path, &target).map_err(RegistryError::file("name", &target))?;
+        }
         durable::sync(directory)
     }
 

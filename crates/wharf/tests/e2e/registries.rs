@@ -21,7 +21,7 @@ pub(crate) struct Registry<'a> {
 
 impl<'a> Registry<'a> {
     pub(crate) fn create(wharf: &'a Daemon, name: &'static str) -> Self {
-        let home = format!("{}/resourceGroups/registries", subscription(wharf));
+        let home = Self::home_of(wharf);
         let group = json!({ "location": "local" }).to_string();
         send(wharf, "PUT", &format!("{home}?api-version=2022-12-01"), Some(&group));
         let path = format!("{home}/providers/Microsoft.ContainerRegistry/registries/{name}");
@@ -31,6 +31,11 @@ impl<'a> Registry<'a> {
         let made = registry.send("PUT", "", &body);
         assert_eq!(made.0, 201, "{}", made.1);
         registry
+    }
+
+    /// The resource group of all registries.
+    pub(crate) fn home_of(wharf: &Daemon) -> String {
+        format!("{}/resourceGroups/registries", subscription(wharf))
     }
 
     pub(crate) fn send(&self, method: &str, rest: &str, body: &Value) -> (u16, Value) {

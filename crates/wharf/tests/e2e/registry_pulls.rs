@@ -1,4 +1,7 @@
 //! Groups run images of this host's own registries: by name, with no connection and no copy of a layer.
+//! A push outlives the daemon.
+
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -99,4 +102,71 @@ fn a_group_pulls_as_an_identity_that_has_the_role_to_pull() {
     assert_eq!(wharf.ok(&["logs", "own"]), "from-own-registry\n");
     wharf.clear();
     clear(&wharf, &registry.home);
+}
+
+/// A request to the distribution API, with what follows the arguments of `curl`.
+fn curl(wharf: &Daemon, password: &str, path: &str, more: &[&str]) -> Command {
+    let mut command = Command::new("curl");
+    command
+        .args(["-sS", "--max-time", "60", "-u", &format!("harbour:{password}"), "--cacert"])
+        .arg(wharf.dir().join("d/tls/ca.pem"))
+        .args(more)
+        .arg(format!("https://{}{path}", wharf.address()));
+    command
+}
+
+#[test]
+fn a_push_goes_on_where_it_was_when_the_daemon_was_killed() {
+    let mut wharf = Daemon::start();
+    let password = Registry::create(&wharf, "harbour").password(0);
+    let file = wharf.dir().join("blob");
+    let bytes: Vec<u8> =
+        (0..8_u32 << 20).map(|n| n.to_le_bytes()[1] ^ n.to_le_bytes()[0]).collect();
+    std::fs::write(&file, &bytes).unwrap();
+    let digest = crate::harness::registry::digest(&bytes);
+    let send = |wharf: &Daemon, path: &str, more: &[&str]| {
+        let output = curl(wharf, &password, path, &[more, &["-i"]].concat()).output().unwrap();
+        text(&output.stdout)
+    };
+    let header = |answer: &str, name: &str| {
+        let found = answer.lines().find_map(|line| line.strip_prefix(name));
+        found.unwrap_or_else(|| panic!("{name} {answer}")).trim().to_owned()
+    };
+    let begun = send(&wharf, "/v2/harbour/app/blobs/uploads/", &["-X", "POST"]);
+    let place = header(&begun, "location:");
+    let data = format!("@{}", file.display());
+    let slowly = ["-X", "PATCH", "--limit-rate", "512k", "--data-binary", &data];
+    let mut push = curl(&wharf, &password, &place, &slowly)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let uploads = wharf.dir().join("d/registry/harbour/app/_uploads");
+    let written = || {
+        let found = std::fs::read_dir(&uploads).unwrap().next().unwrap().unwrap();
+        found.metadata().unwrap().len()
+    };
+    let is_half = crate::harness::wait_for(std::time::Duration::from_mins(1), || written() > 0);
+    assert!(is_half, "{}", wharf.log());
+    wharf.kill();
+    push.wait().unwrap();
+    wharf.up(&[]);
+    let status = send(&wharf, &place, &[]);
+    let last: usize = header(&status, "range: 0-").parse().unwrap();
+    assert_eq!(last as u64 + 1, written(), "what is there is told");
+    assert!(last + 1 < bytes.len(), "the daemon was killed too late");
+    std::fs::write(&file, &bytes[last + 1..]).unwrap();
+    let range = format!("content-range: {}-{}", last + 1, bytes.len() - 1);
+    let rest = send(
+        &wharf,
+        &format!("{place}?digest={digest}"),
+        &["-X", "PUT", "-H", &range, "--data-binary", &data],
+    );
+    assert!(rest.contains(" 201 "), "{rest}");
+    let path = format!("/v2/harbour/app/blobs/{digest}");
+    let got = curl(&wharf, &password, &path, &[]).output().unwrap().stdout;
+    assert_eq!(crate::harness::registry::digest(&got), digest);
+    assert_eq!(std::fs::read_dir(&uploads).unwrap().count(), 0);
+    let home = Registry::home_of(&wharf);
+    clear(&wharf, &home);
 }
