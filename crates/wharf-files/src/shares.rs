@@ -1,5 +1,6 @@
 //! The shares of all accounts, as directories.
 
+mod check;
 mod settings;
 
 use std::{

@@ -55,6 +55,16 @@ impl FileShares {
         .await
     }
 
+    /// What is wrong with what is kept for shares.
+    pub(crate) async fn check(&self) -> Result<Vec<String>, Error> {
+        let store = self.store.clone();
+        // What cannot be looked up is not complained about.
+        let is_account = move |account: &str| {
+            !matches!(store.unique_resource(STORAGE_ACCOUNT, account), Ok(None))
+        };
+        self.blocking(move |shares| shares.check(is_account)).await
+    }
+
     /// The name of a running group that has a share of this account mounted: this one, or any.
     pub(crate) fn user_of(
         &self,

@@ -10,7 +10,7 @@ use wharf_model::{
     group::{Group, Power},
     status::GroupState,
 };
-use wharf_runtime::embedded::doctor::Known;
+use wharf_runtime::embedded::doctor::{Check, Known};
 
 use crate::{app::App, http::ApiResult};
 
@@ -22,7 +22,9 @@ pub(crate) async fn handle(State(app): State<App>) -> ApiResult<Response> {
         })
         .await?;
     let known: Vec<Known> = groups.iter().flatten().map(known).collect();
-    let checks = app.controller.backend().doctor(&known).await;
+    let mut checks = app.controller.backend().doctor(&known).await;
+    let wrong = app.files.check().await?;
+    checks.push(Check::new("file shares are whole", wrong));
     let is_clean = checks.iter().all(|check| check.ok);
     Ok(Json(json!({ "clean": is_clean, "checks": checks })).into_response())
 }

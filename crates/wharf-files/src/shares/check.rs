@@ -1,0 +1,120 @@
+//! Whether what is kept for shares is whole, and nothing else is kept.
+
+use std::{fs, path::Path, time::Duration};
+
+use super::{ABOUT, PROPERTIES, Shares, TEMPORARY, TREE};
+use crate::{
+    error::{Code, FilesError},
+    names::{check_account, check_share},
+};
+
+/// Half-done work is older than this only when nobody is at it any more. Removing a share can take
+/// long.
+const STALE: Duration = Duration::from_hours(1);
+
+impl Shares {
+    /// What is wrong with what is kept, one line each. `is_account` knows the accounts there are.
+    pub fn check(&self, is_account: impl Fn(&str) -> bool) -> Result<Vec<String>, FilesError> {
+        let mut wrong = Vec::new();
+        for name in names(&self.root)? {
+            if name == TEMPORARY {
+                wrong.extend(self.stale()?);
+            } else if check_account(&name).is_err() {
+                wrong.push(format!("'{name}' is kept beside the shares and is no account"));
+            } else if is_account(&name) {
+                wrong.extend(self.check_account(&name)?);
+            } else {
+                wrong.push(format!("shares are kept for storage account '{name}', which is gone"));
+            }
+        }
+        Ok(wrong)
+    }
+
+    fn check_account(&self, account: &str) -> Result<Vec<String>, FilesError> {
+        let place = self.root.join(account);
+        let mut wrong = Vec::new();
+        for name in names(&place)?.into_iter().filter(|name| name != PROPERTIES) {
+            if check_share(&name).is_err() {
+                wrong.push(format!("'{name}' is kept for account '{account}' and is no share"));
+                continue;
+            }
+            match self.show(account, &name) {
+                // It may be gone by now, too.
+                Err(error) if error.code() == Code::ShareNotFound => {
+                    if place.join(&name).exists() {
+                        wrong.push(format!("share '{name}' of '{account}' has no {ABOUT}"));
+                    }
+                }
+                Err(error) => {
+                    wrong.push(format!("share '{name}' of '{account}' cannot be read: {error}"));
+                }
+                Ok(_) if place.join(&name).join(TREE).is_dir() => {}
+                Ok(_) => {
+                    if place.join(&name).exists() {
+                        wrong.push(format!("share '{name}' of '{account}' has no directory"));
+                    }
+                }
+            }
+        }
+        Ok(wrong)
+    }
+
+    fn stale(&self) -> Result<Vec<String>, FilesError> {
+        let temporary = self.temporary();
+        let now = self.clock.now();
+        let is_stale = |name: &String| {
+            let modified = fs::symlink_metadata(temporary.join(name)).and_then(|m| m.modified());
+            let modified = modified.ok().and_then(|time| jiff::Timestamp::try_from(time).ok());
+            modified.is_some_and(|at| now.duration_since(at).unsigned_abs() > STALE && at < now)
+        };
+        let names = names(&temporary)?.into_iter().filter(is_stale);
+        Ok(names.map(|name| format!("'{name}' is left over from a share or a change")).collect())
+    }
+}
+
+fn names(path: &Path) -> Result<Vec<String>, FilesError> {
+    let entries = fs::read_dir(path).map_err(FilesError::file("list", path))?;
+    let mut names: Vec<String> =
+        entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort_unstable();
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Settings, clock::Clock};
+
+    #[test]
+    fn what_is_not_as_it_should_be_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let shares = Shares::open(dir.path()).unwrap();
+        for share in ["whole", "unknown", "empty"] {
+            shares.create("acct", share, Settings::default()).unwrap();
+        }
+        shares.create("gone", "data", Settings::default()).unwrap();
+        let there = |name: &str| name == "acct";
+        assert_eq!(shares.check(|_| true).unwrap(), [""; 0]);
+        let path = |name: &str| dir.path().join(name);
+        fs::remove_file(path("acct/unknown/share.json")).unwrap();
+        fs::remove_dir(path("acct/empty/tree")).unwrap();
+        fs::write(path("acct/A.txt"), "").unwrap();
+        fs::write(path("LOST"), "").unwrap();
+        fs::write(path(".tmp/half"), "").unwrap();
+        let found = shares.check(there).unwrap();
+        assert_eq!(
+            found,
+            [
+                "'LOST' is kept beside the shares and is no account",
+                "'A.txt' is kept for account 'acct' and is no share",
+                "share 'empty' of 'acct' has no directory",
+                "share 'unknown' of 'acct' has no share.json",
+                "shares are kept for storage account 'gone', which is gone",
+            ]
+        );
+        let later = Clock::system().now() + jiff::SignedDuration::from_hours(2);
+        let old = Shares { clock: Clock::new(move || later), ..shares };
+        let stale = "'half' is left over from a share or a change".to_owned();
+        assert!(old.check(there).unwrap().contains(&stale));
+    }
+}
