@@ -47,6 +47,7 @@ pub mod doctor;
 mod etc;
 mod execute;
 mod fetches;
+mod lost_mounts;
 mod observe;
 mod outbox;
 mod probes;
@@ -201,6 +202,7 @@ impl Embedded {
             subscribed: Arc::default(),
         };
         embedded.watch_disk(config.disk_quota_bytes);
+        embedded.watch_mounts();
         Ok(embedded)
     }
 

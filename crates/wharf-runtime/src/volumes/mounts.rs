@@ -176,12 +176,37 @@ impl Mounts {
         entries.filter_map(|entry| GroupId::parse(entry.file_name())).collect()
     }
 
+    /// Mounts that somebody has served and nobody does any more, by the kernel's numbers for them.
+    pub fn lost(&self) -> Vec<(GroupId, Vec<String>)> {
+        let groups = self.scan();
+        if groups.is_empty() {
+            return Vec::new();
+        }
+        let mounted = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        let lost_by = |id: GroupId| {
+            let unserved = self.unserved(&id);
+            let is_lost = |path: &str| unserved.iter().any(|dir| dir.join("root") == path);
+            let found = devices(&mounted).filter(|(_, path)| is_lost(path));
+            let found: Vec<String> = found.map(|(device, _)| device.to_owned()).collect();
+            (!found.is_empty()).then_some((id, found))
+        };
+        groups.into_iter().filter_map(lost_by).collect()
+    }
+
     /// Mounts of a group that nobody serves.
     pub fn unserved(&self, id: &GroupId) -> Vec<Utf8PathBuf> {
         let entries = self.layout.mounts_of(id).read_dir_utf8().into_iter().flatten().flatten();
         let places = entries.map(|entry| Place::at(entry.into_path()));
         places.filter(|place| !place.is_mounted()).map(|place| place.dir().to_owned()).collect()
     }
+}
+
+/// The device and the place of each line of a `mountinfo`.
+pub(crate) fn devices(mountinfo: &str) -> impl Iterator<Item = (&str, &str)> {
+    mountinfo.lines().filter_map(|line| {
+        let mut words = line.split(' ');
+        Some((words.nth(2)?, words.nth(1)?))
+    })
 }
 
 async fn blocking<T: Send + 'static>(
@@ -214,4 +239,16 @@ async fn ask(child: &mut Child, wish: &Wish) -> Result<Answer, MountError> {
     let mut answer = Vec::new();
     stdout.take(ANSWER_MAX).read_to_end(&mut answer).await.map_err(MountError::Run)?;
     serde_json::from_slice(&answer).map_err(|error| MountError::Run(error.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_mountinfo_tell_device_and_place() {
+        let line = "36 35 0:57 / /run/wharf/mounts/a/b/root rw - fuse.smb //nas/docs rw";
+        let found: Vec<_> = devices(line).collect();
+        assert_eq!(found, [("0:57", "/run/wharf/mounts/a/b/root")]);
+    }
 }

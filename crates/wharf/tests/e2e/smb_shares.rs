@@ -189,3 +189,43 @@ fn what_runs_gets_errors_from_a_server_that_is_gone_and_nobody_hangs() {
     wait("the mount is gone", || mounts(&wharf) == 0);
     samba.signal(Signal::SIGCONT);
 }
+
+/// The process that serves the daemon's one mount.
+fn server_of_mount(wharf: &Daemon) -> Option<i32> {
+    let below = wharf.dir().join("r/mounts");
+    let pids = fs::read_dir("/proc").unwrap().flatten();
+    let mut pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.find(|pid| {
+        fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|path| path.starts_with(&below))
+    })
+}
+
+#[test]
+fn what_used_a_mount_whose_process_is_killed_is_started_again_with_a_new_one() {
+    if !is_possible() {
+        return;
+    }
+    let samba = Samba::start();
+    let wharf = daemon(&samba);
+    let text = "cd /mnt/share; echo start >> starts; while echo x > f; do usleep 200000; done";
+    let mounts_it = json!({ "volumeMounts": [{ "name": "data", "mountPath": "/mnt/share" }] });
+    let containers = [with(script("c", text), &mounts_it), script("other", "sleep 1000")];
+    let more = json!({ "restartPolicy": "Always", "volumes": [docs()] });
+    wharf.create(&group("g", &containers, &more));
+    let starts = || {
+        let text = fs::read_to_string(samba.file("starts")).unwrap_or_default();
+        text.lines().count()
+    };
+    wait("it runs", || starts() == 1);
+    let pid = server_of_mount(&wharf).unwrap();
+    let signal = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL);
+    signal.unwrap();
+    wait("it runs again", || starts() == 2);
+    assert_ne!(server_of_mount(&wharf), Some(pid));
+    let shown = wharf.show("g");
+    let other = &shown["properties"]["containers"][1]["properties"]["instanceView"];
+    assert_eq!(other["restartCount"], 0, "{other:#}");
+    wait("all is well", || wharf.run(&["doctor"]).status.success());
+    wharf.clear();
+    assert_eq!(mounts(&wharf), 0);
+}
