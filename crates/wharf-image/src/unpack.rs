@@ -5,6 +5,8 @@
 //! created, linked or removed relative to that handle and never followed. OCI whiteouts (image-spec
 //! `layer.md`) become what overlayfs understands: a 0/0 character device, `trusted.overlay.opaque`.
 
+mod place;
+
 use std::{
     cell::Cell,
     ffi::OsStr,
@@ -14,21 +16,19 @@ use std::{
         unix::ffi::OsStrExt as _,
     },
     path::{Component, Path, PathBuf},
+    rc::Rc,
 };
 
 use camino::Utf8Path;
 use nix::{
     errno::Errno,
     fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat2},
-    sys::{
-        stat::{Mode, SFlag, UtimensatFlags, futimens, makedev, mkdirat, mknod, utimensat},
-        time::TimeSpec,
-    },
-    unistd::{Gid, Uid, fchown, fchownat, linkat, symlinkat},
+    sys::stat::{Mode, SFlag, makedev, mkdirat, mknod},
+    unistd::{linkat, symlinkat},
 };
 use tar::{Entry, EntryType};
-use xattr::FileExt as _;
 
+use self::place::{Place, adorn_file, make_node, mtime, set_mtime};
 use crate::{ImageError, layers::PLAIN_MAX};
 
 /// What the headers of one entry may take, in bytes: long names and attributes are read to memory.
@@ -94,9 +94,9 @@ impl Read for Metered<'_> {
 }
 
 struct Unpacker {
-    root: OwnedFd,
+    root: Rc<OwnedFd>,
     /// The parent used last: entries of one directory follow one another.
-    parent: Option<(PathBuf, OwnedFd)>,
+    parent: Option<(PathBuf, Rc<OwnedFd>)>,
     /// Times of directories, set at the end because filling a directory changes them.
     times: Vec<(PathBuf, i64)>,
     /// What files are copied with.
@@ -109,6 +109,7 @@ impl Unpacker {
         let root = nix::fcntl::open(root.as_std_path(), flags, Mode::empty())
             .map_err(io::Error::from)
             .map_err(ImageError::file("open", root))?;
+        let root = Rc::new(root);
         Ok(Self { root, parent: None, times: Vec::new(), buffer: vec![0; BUFFER] })
     }
 
@@ -119,8 +120,7 @@ impl Unpacker {
         }
         let place = self.place(&parent, name)?;
         if name.as_bytes() == OPAQUE {
-            let directory = format!("/proc/self/fd/{}", place.parent);
-            return xattr::set_deref(directory, "trusted.overlay.opaque", b"y");
+            return xattr::set_deref(place.directory(), "trusted.overlay.opaque", b"y");
         }
         if let Some(hidden) = name.as_bytes().strip_prefix(WHITEOUT) {
             // What AUFS kept for itself.
@@ -132,7 +132,7 @@ impl Unpacker {
             }
             let hidden = self.place(&parent, OsStr::from_bytes(hidden))?;
             hidden.remove()?;
-            return mknod(hidden.path.as_path(), SFlag::S_IFCHR, Mode::empty(), makedev(0, 0))
+            return mknod(&hidden.path(), SFlag::S_IFCHR, Mode::empty(), makedev(0, 0))
                 .map_err(io::Error::from);
         }
         self.create(entry, &place)?;
@@ -157,34 +157,46 @@ impl Unpacker {
         if entry.header().entry_type() != EntryType::Directory {
             return Err(io::Error::other("the top of the archive is not a directory"));
         }
-        let path = PathBuf::from(format!("/proc/self/fd/{}/.", self.root.as_raw_fd()));
-        Place { parent: self.root.as_raw_fd(), path }.adorn(entry)
+        Place { parent: Rc::clone(&self.root), name: OsStr::new(".") }.adorn(entry)
     }
 
-    fn create<R: Read>(&mut self, entry: &mut Entry<'_, R>, place: &Place) -> io::Result<()> {
+    fn create<R: Read>(&mut self, entry: &mut Entry<'_, R>, place: &Place<'_>) -> io::Result<()> {
+        // Nearly always there is nothing, and whatever creates something says so.
+        match self.try_create(entry, place) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            other => return other,
+        }
+        let is_directory = entry.header().entry_type() == EntryType::Directory;
+        if place.make_way(is_directory)? {
+            return Ok(());
+        }
+        self.try_create(entry, place)
+    }
+
+    fn try_create<R: Read>(
+        &mut self,
+        entry: &mut Entry<'_, R>,
+        place: &Place<'_>,
+    ) -> io::Result<()> {
         let kind = entry.header().entry_type();
-        let is_directory = kind == EntryType::Directory;
-        place.make_way(is_directory)?;
         match kind {
-            EntryType::Directory => match fs_err::create_dir(&place.path) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-                other => other,
-            },
+            EntryType::Directory => {
+                mkdirat(&place.parent, place.name, Mode::from_bits_truncate(0o755))
+                    .map_err(io::Error::from)
+            }
             EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
-                let mut options = fs_err::OpenOptions::new();
-                let mut file = options.write(true).create_new(true).open(&place.path)?;
+                let mut file = place.create_file()?;
                 loop {
                     let count = entry.read(&mut self.buffer)?;
                     if count == 0 {
-                        return adorn_file(entry, file.file());
+                        return adorn_file(entry, &file);
                     }
                     file.write_all(&self.buffer[..count])?;
                 }
             }
             EntryType::Symlink => {
                 let target = link_name(entry)?;
-                symlinkat(target.as_path(), nix::fcntl::AT_FDCWD, place.path.as_path())
-                    .map_err(io::Error::from)
+                symlinkat(target.as_path(), &place.parent, place.name).map_err(io::Error::from)
             }
             EntryType::Link => {
                 let target = link_name(entry)?;
@@ -192,28 +204,28 @@ impl Unpacker {
                     return Err(io::Error::other("a hard link to the top directory"));
                 };
                 let parent = self.open_dir(&parent)?;
-                let target = PathBuf::from(format!("/proc/self/fd/{}", parent.as_raw_fd()));
-                let cwd = nix::fcntl::AT_FDCWD;
                 // No AT_SYMLINK_FOLLOW: a symbolic link is linked itself, not what it points at.
-                linkat(cwd, &target.join(name), cwd, place.path.as_path(), AtFlags::empty())
+                linkat(&parent, name, &place.parent, place.name, AtFlags::empty())
                     .map_err(io::Error::from)
             }
             EntryType::Char | EntryType::Block | EntryType::Fifo => {
-                make_node(entry, kind, &place.path)
+                make_node(entry, kind, &place.path())
             }
             EntryType::XGlobalHeader => Ok(()),
             _ => Err(io::Error::other("an entry of an unknown type")),
         }
     }
 
-    fn place(&mut self, parent: &Path, name: &OsStr) -> io::Result<Place> {
-        if self.parent.as_ref().is_none_or(|(known, _)| known != parent) {
-            let fd = self.open_or_make_dir(parent)?;
-            self.parent = Some((parent.to_owned(), fd));
-        }
-        let fd =
-            self.parent.as_ref().map_or_else(|| self.root.as_raw_fd(), |(_, fd)| fd.as_raw_fd());
-        Ok(Place { parent: fd, path: PathBuf::from(format!("/proc/self/fd/{fd}")).join(name) })
+    fn place<'a>(&mut self, parent: &Path, name: &'a OsStr) -> io::Result<Place<'a>> {
+        let known = self.parent.as_ref().filter(|(known, _)| known == parent);
+        let parent = if let Some((_, fd)) = known {
+            Rc::clone(fd)
+        } else {
+            let fd = Rc::new(self.open_or_make_dir(parent)?);
+            self.parent = Some((parent.to_owned(), Rc::clone(&fd)));
+            fd
+        };
+        Ok(Place { parent, name })
     }
 
     fn open_dir(&self, path: &Path) -> Result<OwnedFd, Errno> {
@@ -252,87 +264,6 @@ impl Unpacker {
     }
 }
 
-/// What [`Place::adorn`] does, to a file that is open.
-fn adorn_file<R: Read>(entry: &mut Entry<'_, R>, file: &std::fs::File) -> io::Result<()> {
-    let header = entry.header();
-    let (uid, gid, mode) = (id(header.uid()?)?, id(header.gid()?)?, header.mode()?);
-    let time = TimeSpec::new(mtime(entry), 0);
-    fchown(file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
-    set_xattrs(entry, |name, value| file.set_xattr(name, value))?;
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode & 0o7777))?;
-    futimens(file, &time, &time).map_err(io::Error::from)
-}
-
-/// A name in an open directory, reachable through `/proc/self/fd` without resolving anything again.
-struct Place {
-    parent: i32,
-    path: PathBuf,
-}
-
-impl Place {
-    /// Removes what is there unless a directory stays a directory.
-    fn make_way(&self, is_directory: bool) -> io::Result<()> {
-        match self.path.symlink_metadata() {
-            Ok(found) if found.is_dir() && is_directory => Ok(()),
-            Ok(_) => self.remove(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn remove(&self) -> io::Result<()> {
-        let removed = match self.path.symlink_metadata() {
-            Ok(found) if found.is_dir() => fs_err::remove_dir_all(&self.path),
-            Ok(_) => fs_err::remove_file(&self.path),
-            Err(error) => Err(error),
-        };
-        match removed {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            other => other,
-        }
-    }
-
-    /// Owner, extended attributes, mode and time, in this order: changing the owner clears set-id
-    /// bits and capabilities.
-    fn adorn<R: Read>(&self, entry: &mut Entry<'_, R>) -> io::Result<()> {
-        let header = entry.header();
-        let (uid, gid) = (id(header.uid()?)?, id(header.gid()?)?);
-        let (mode, is_symlink) = (header.mode()?, header.entry_type() == EntryType::Symlink);
-        let seconds = mtime(entry);
-        let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
-        let cwd = nix::fcntl::AT_FDCWD;
-        fchownat(cwd, self.path.as_path(), uid, gid, AtFlags::AT_SYMLINK_NOFOLLOW)?;
-        set_xattrs(entry, |name, value| xattr::set(&self.path, name, value))?;
-        if !is_symlink {
-            let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode & 0o7777);
-            fs_err::set_permissions(&self.path, permissions)?;
-        }
-        set_mtime(&self.path, seconds)
-    }
-}
-
-/// Gives a file the extended attributes that the archive has for it.
-fn set_xattrs<R: Read>(
-    entry: &mut Entry<'_, R>,
-    set: impl Fn(&OsStr, &[u8]) -> io::Result<()>,
-) -> io::Result<()> {
-    let Some(extensions) = entry.pax_extensions()? else { return Ok(()) };
-    for extension in extensions {
-        let extension = extension?;
-        let Some(name) = extension.key_bytes().strip_prefix(b"SCHILY.xattr.") else { continue };
-        // Overlay attributes in an image would reach into other layers.
-        if name.starts_with(b"trusted.") {
-            continue;
-        }
-        match set(OsStr::from_bytes(name), extension.value_bytes()) {
-            // Labels of a security module that this host does not have.
-            Err(error) if error.raw_os_error() == Some(Errno::EOPNOTSUPP as i32) => {}
-            other => other?,
-        }
-    }
-    Ok(())
-}
-
 /// Parent and last component, lexically cleaned; `None` for the top itself.
 fn split(path: &Path) -> io::Result<Option<(PathBuf, &OsStr)>> {
     let mut parent = PathBuf::new();
@@ -355,36 +286,4 @@ fn split(path: &Path) -> io::Result<Option<(PathBuf, &OsStr)>> {
 fn link_name<R: Read>(entry: &Entry<'_, R>) -> io::Result<PathBuf> {
     let name = entry.link_name_bytes().ok_or_else(|| io::Error::other("a link to nothing"))?;
     Ok(PathBuf::from(OsStr::from_bytes(&name)))
-}
-
-fn make_node<R: Read>(entry: &Entry<'_, R>, kind: EntryType, path: &Path) -> io::Result<()> {
-    let header = entry.header();
-    let number = || -> io::Result<u64> {
-        let major = header.device_major()?.unwrap_or(0);
-        let minor = header.device_minor()?.unwrap_or(0);
-        if major == 0 && minor == 0 {
-            return Err(io::Error::other("a device with the number of a whiteout"));
-        }
-        Ok(makedev(u64::from(major), u64::from(minor)))
-    };
-    let (kind, number) = match kind {
-        EntryType::Char => (SFlag::S_IFCHR, number()?),
-        EntryType::Block => (SFlag::S_IFBLK, number()?),
-        _ => (SFlag::S_IFIFO, 0),
-    };
-    mknod(path, kind, Mode::from_bits_truncate(0o600), number).map_err(io::Error::from)
-}
-
-fn id(number: u64) -> io::Result<u32> {
-    u32::try_from(number).map_err(|_| io::Error::other("an owner that is no 32-bit number"))
-}
-
-fn mtime<R: Read>(entry: &Entry<'_, R>) -> i64 {
-    entry.header().mtime().ok().and_then(|seconds| i64::try_from(seconds).ok()).unwrap_or(0)
-}
-
-fn set_mtime(path: &Path, seconds: i64) -> io::Result<()> {
-    let time = TimeSpec::new(seconds, 0);
-    let cwd = nix::fcntl::AT_FDCWD;
-    utimensat(cwd, path, &time, &time, UtimensatFlags::NoFollowSymlink).map_err(io::Error::from)
 }

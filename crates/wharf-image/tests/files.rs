@@ -186,20 +186,21 @@ async fn what_a_request_is_about_to_name_is_not_pruned() {
     }
 }
 
+fn header(kind: tar::EntryType, size: u64) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_size(size);
+    header.set_mode(0o4750);
+    header.set_uid(1000);
+    header.set_gid(50);
+    header.set_mtime(1_000_000_000);
+    header
+}
+
 #[test]
 fn what_is_exported_can_be_imported_with_everything_in_it() {
     let lab = Lab::new();
     let mut layer = tar::Builder::new(Vec::new());
-    let header = |kind: tar::EntryType, size: u64| {
-        let mut header = tar::Header::new_gnu();
-        header.set_entry_type(kind);
-        header.set_size(size);
-        header.set_mode(0o4750);
-        header.set_uid(1000);
-        header.set_gid(50);
-        header.set_mtime(1_000_000_000);
-        header
-    };
     let attribute = [("SCHILY.xattr.user.colour", &b"red"[..])];
     layer.append_pax_extensions(attribute).unwrap();
     layer.append_data(&mut header(tar::EntryType::Regular, 5), "d/file", &b"hello"[..]).unwrap();
@@ -232,4 +233,50 @@ fn what_is_exported_can_be_imported_with_everything_in_it() {
     let path2 = again.path("exported.tar");
     again.store.export(&back, std::fs::File::create(&path2).unwrap()).unwrap();
     assert!(std::fs::read(path).unwrap() == std::fs::read(path2).unwrap());
+}
+
+#[test]
+fn a_later_entry_of_a_layer_replaces_an_earlier_one() {
+    use tar::EntryType::{Directory, Link, Regular, Symlink};
+    let lab = Lab::new();
+    let outside = lab.path("outside");
+    std::fs::write(&outside, "safe").unwrap();
+    let mut layer = tar::Builder::new(Vec::new());
+    let file = |layer: &mut tar::Builder<Vec<u8>>, path: &str, text: &str| {
+        let mut header = header(Regular, text.len() as u64);
+        layer.append_data(&mut header, path, text.as_bytes()).unwrap();
+    };
+    file(&mut layer, "again", "first");
+    file(&mut layer, "again", "second");
+    file(&mut layer, "becomes-directory", "x");
+    layer.append_data(&mut header(Directory, 0), "becomes-directory", &[][..]).unwrap();
+    file(&mut layer, "becomes-directory/inner", "1");
+    // A directory that comes again keeps what is in it.
+    layer.append_data(&mut header(Directory, 0), "becomes-directory", &[][..]).unwrap();
+    file(&mut layer, "becomes-file/inner", "1");
+    file(&mut layer, "becomes-file", "2");
+    // What a link points at is left alone.
+    layer.append_link(&mut header(Symlink, 0), "link", outside.as_str()).unwrap();
+    file(&mut layer, "link", "3");
+    file(&mut layer, "becomes-link", "4");
+    layer.append_link(&mut header(Symlink, 0), "becomes-link", "again").unwrap();
+    file(&mut layer, "becomes-twin", "5");
+    layer.append_link(&mut header(Link, 0), "becomes-twin", "again").unwrap();
+    let plain = layer.into_inner().unwrap();
+    let diff_id = digest(&plain);
+    let image = lab.import(&[(plain, diff_id)]).unwrap();
+    let text = |name: &str| std::fs::read_to_string(image.layers[0].join(name)).unwrap();
+    for (name, expected) in [
+        ("again", "second"),
+        ("becomes-directory/inner", "1"),
+        ("becomes-file", "2"),
+        ("link", "3"),
+        ("becomes-twin", "second"),
+    ] {
+        assert_eq!(text(name), expected, "{name}");
+    }
+    let place = |name: &str| std::fs::symlink_metadata(image.layers[0].join(name)).unwrap();
+    assert!(place("becomes-link").is_symlink() && place("link").is_file());
+    assert_eq!(place("again").ino(), place("becomes-twin").ino());
+    assert_eq!(std::fs::read_to_string(outside).unwrap(), "safe");
 }
