@@ -133,6 +133,8 @@ export async function noButtons(...names) {
  *  has elements of its own that pass a focus on and are hidden on purpose. */
 export async function look(name) {
   for (const theme of ["light", "dark"]) {
+    // Of the sign-in page, which has no button for it.
+    await page.emulateMedia({ colorScheme: theme });
     // A dialog may lie over it.
     const toggle = page.locator("header button").getByText(theme === "dark" ? "Dark" : "Light", { exact: true });
     if (await toggle.count()) await toggle.evaluate((element) => element.click());

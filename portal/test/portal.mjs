@@ -2,7 +2,8 @@
 // Prints RESTART when it wants the daemon killed and started again, and goes on when a line comes in.
 import assert from "node:assert/strict";
 import { createInterface } from "node:readline";
-import { browser, button, deleteGroup, dialog, look, noButtons, page, password, reach, reload, run, settle, shell, shots, signIn, signOut, state, tab, until, visit } from "./browser.mjs";
+import { send, subscription } from "./arm.mjs";
+import { browser, button, confirm, deleteGroup, dialog, look, noButtons, page, password, reach, reload, row, run, settle, shell, signIn, signOut, state, tab, until, visit } from "./browser.mjs";
 import { files } from "./files.mjs";
 import { places } from "./places.mjs";
 import { registries } from "./registries.mjs";
@@ -36,7 +37,7 @@ async function create() {
   let begun;
   const page1 = await weigh(async () => {
     await signIn("nobody", "wrong password", page.getByRole("alert").getByText("wrong"));
-    if (shots) await page.screenshot({ path: `${shots}/sign-in-light.png` });
+    await look("sign-in");
     begun = Date.now();
     await signIn(owner, password, page.getByText("No container groups yet"));
   });
@@ -164,7 +165,7 @@ async function refuse() {
 }
 
 async function rest(group) {
-  for (const [path, name, text] of [["images", "images", "Images"], ["activity", "activity", "containerGroups/write"], ["health", "health", "All is well"], ["", "overview", "Running groups"]]) {
+  for (const [path, name, text] of [["images", "images", "Images"], ["activity", "activity", "containerGroups/write"], ["health", "health", "All is well"]]) {
     await visit(`/portal/${path}`, page.getByText(text));
     await page.getByRole("table").waitFor({ timeout: 5000 }).catch(() => {});
     await look(name);
@@ -176,6 +177,37 @@ async function rest(group) {
   await look("images-refused");
   await visit(`/portal/groups/default/${group}#Metrics`, page.getByRole("img", { name: /^Memory, now/ }));
   await look("metrics");
+}
+
+/** Several groups in one table, chosen together. */
+async function several() {
+  const images = "mcr.microsoft.com/azuredocs";
+  const requests = { cpu: 0.25, memoryInGB: 0.5 };
+  const container = (image, command, ports = []) => ({ name: "main", properties: { image: `${images}/${image}`, command, ports, resources: { requests } } });
+  const port = [{ port: 80 }];
+  const groups = {
+    api: { containers: [container("aci-helloworld", undefined, port)], ipAddress: { type: "Public", ports: port } },
+    worker: { containers: [container("aci-wordcount", ["sleep", "100000"])] },
+    "nightly-report": { restartPolicy: "Never", containers: [container("aci-wordcount", ["true"])] },
+    broken: { restartPolicy: "Never", containers: [container("aci-wordcount", ["sh", "-c", "exit 3"])] },
+  };
+  const home = `${subscription}/resourceGroups/default/providers/Microsoft.ContainerInstance/containerGroups`;
+  for (const [name, properties] of Object.entries(groups)) {
+    await send("PUT", `${home}/${name}?api-version=2025-09-01`, { location: "local", properties: { osType: "Linux", ...properties } });
+  }
+  const names = Object.keys(groups);
+  await visit("/portal/", page.getByRole("link", { name: "worker" }));
+  for (const [name, state] of [["worker", "Running"], ["nightly-report", "Succeeded"], ["broken", "Failed"]]) await row(name).getByText(state).waitFor();
+  await look("overview");
+  for (const name of ["api", "worker"]) await page.getByLabel(`Choose ${name}`).check();
+  await button("Stop").click();
+  for (const name of ["api", "worker"]) await row(name).getByText("Stopped").waitFor();
+  // They stay chosen.
+  for (const name of ["nightly-report", "broken"]) await page.getByLabel(`Choose ${name}`).check();
+  await button("Delete").click();
+  await look("delete-several");
+  await confirm("4");
+  for (const name of names) await row(name).waitFor({ state: "detached" });
 }
 
 /** The same without a mouse. */
@@ -253,6 +285,7 @@ await run(async () => {
   await places.use();
   await refuse();
   await rest(name);
+  await several();
   await keyboard(name);
   await readOnly(name);
   await files.readOnly();

@@ -3,13 +3,15 @@ import { useEffect, useRef, useState } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { get, useAsync, type Json } from "../../api";
+import { bytesOf } from "../../parts/format";
 import { Empty, Failure, Loading } from "../../parts/show";
 
+const rateOf = (bytes: number) => `${bytesOf(Math.round(bytes))}/s`;
 const METRICS: [string, string, (n: number) => string][] = [
-  ["CpuUsage", "CPU", (n) => `${n.toFixed(0)} mCPU`],
+  ["CpuUsage", "CPU", (n) => `${n.toFixed(n < 10 ? 2 : 0)} mCPU`],
   ["MemoryUsage", "Memory", (n) => `${(n / 2 ** 20).toFixed(1)} MiB`],
-  ["NetworkBytesReceivedPerSecond", "Network in", (n) => `${(n / 1024).toFixed(1)} KiB/s`],
-  ["NetworkBytesTransmittedPerSecond", "Network out", (n) => `${(n / 1024).toFixed(1)} KiB/s`],
+  ["NetworkBytesReceivedPerSecond", "Network in", rateOf],
+  ["NetworkBytesTransmittedPerSecond", "Network out", rateOf],
 ];
 
 export default function Metrics({ id }: { id: string }) {

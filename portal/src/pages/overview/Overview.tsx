@@ -43,7 +43,6 @@ export function Overview() {
     setBusy(false);
     const failed = results.find((result) => result.status === "rejected");
     if (failed) setFailure(failed.reason);
-    else setChosen(new Set());
   };
 
   if (error) return <Failure error={error} title="You cannot see anything here" />;
