@@ -12,6 +12,7 @@
 mod files;
 mod mounted;
 mod outages;
+mod random;
 mod server;
 
 use std::process::ExitCode;
@@ -45,7 +46,8 @@ fn main() -> ExitCode {
         })
         .with_ignored_flag(obstacle.is_some())
     };
-    let trials = [files::TESTS, outages::TESTS].concat().into_iter().map(trial).collect();
+    let trials =
+        [files::TESTS, outages::TESTS, random::TESTS].concat().into_iter().map(trial).collect();
     libtest_mimic::run(&args, trials).exit_code()
 }
 
