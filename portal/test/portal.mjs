@@ -80,12 +80,16 @@ async function use(name) {
   await look("logs");
   await page.getByLabel("Search in the log").fill("listening");
   await page.getByRole("log").locator("mark").first().waitFor();
+  await button("Pause").click();
+  await button("Go on").waitFor();
   await tab("Connect").click();
   await shell();
   await page.keyboard.type("echo $((6*7))-answer\n");
   await page.locator(".xterm-rows").getByText("42-answer").first().waitFor();
   await look("terminal");
-  await button("Disconnect").click();
+  await page.locator(".xterm-helper-textarea").focus();
+  await page.keyboard.type("exit 7\n");
+  await page.getByText("The command has ended with exit code 7.").waitFor();
   await tab("Metrics").click();
   await page.getByText("Memory").first().waitFor();
   await look("metrics");

@@ -13,6 +13,7 @@ export function Logs({ path, name }: { path: string; name: string }) {
   const [search, setSearch] = useState("");
   const [isPaused, setPaused] = useState(false);
   const [hasTimes, setTimes] = useState(false);
+  const [isBefore, setBefore] = useState(false);
   const box = useRef<HTMLPreElement>(null);
   const isAtEnd = useRef(true);
 
@@ -25,7 +26,7 @@ export function Logs({ path, name }: { path: string; name: string }) {
     const look = async () => {
       if (document.visibilityState === "visible") {
         try {
-          const { content } = await get(`${path}?tail=2000&timestamps=${hasTimes}`);
+          const { content } = await get(`${path}?tail=2000&timestamps=${hasTimes}${isBefore ? "&previous=true" : ""}`);
           pause = content === last ? Math.min(pause * 2, LATE) : SOON;
           last = content;
           if (!isOver) setText(content), setError(undefined);
@@ -39,7 +40,7 @@ export function Logs({ path, name }: { path: string; name: string }) {
     };
     void look();
     return () => { isOver = true; clearTimeout(timer); };
-  }, [path, isPaused, hasTimes]);
+  }, [path, isPaused, hasTimes, isBefore]);
 
   useEffect(() => {
     if (box.current && isAtEnd.current) box.current.scrollTop = box.current.scrollHeight;
@@ -51,6 +52,7 @@ export function Logs({ path, name }: { path: string; name: string }) {
     <>
       <div className="bar">
         <SearchBox placeholder="Search" aria-label="Search in the log" value={search} onChange={(_, data) => setSearch(data.value)} />
+        <Checkbox label="Of the run before" checked={isBefore} onChange={(_, data) => { setText(undefined); setPaused(false); setBefore(!!data.checked); }} />
         <Checkbox label="Times" checked={hasTimes} onChange={(_, data) => setTimes(!!data.checked)} />
         <Button onClick={() => setPaused(!isPaused)}>{isPaused ? "Go on" : "Pause"}</Button>
       </div>

@@ -18,6 +18,7 @@ const opened = (socket: WebSocket) =>
 export default function Terminal({ path, isRunning }: { path: string; isRunning: boolean }) {
   const [command, setCommand] = useState("/bin/sh");
   const [isOpen, setOpen] = useState(false);
+  const [ended, setEnded] = useState<string>();
   const [error, setError] = useState<Error>();
   const box = useRef<HTMLDivElement>(null);
 
@@ -31,7 +32,7 @@ export default function Terminal({ path, isRunning }: { path: string; isRunning:
     terminal.focus();
     let socket: WebSocket | undefined;
     let isOver = false;
-    const ends = (text: string) => { if (!isOver) terminal.write(`\r\n\x1b[90m${text}\x1b[0m\r\n`); };
+    let end = "The session has ended.";
     const connect = () => insist(async () => {
       const size = { rows: terminal.rows, cols: terminal.cols };
       const { webSocketUri, password } = await call("POST", path, { command, terminalSize: size });
@@ -43,9 +44,9 @@ export default function Terminal({ path, isRunning }: { path: string; isRunning:
         // Binary messages begin with the number of the stream.
         if (data instanceof ArrayBuffer) return terminal.write(new Uint8Array(data, 1));
         const { exit } = JSON.parse(data);
-        if (exit) ends(exit.message ?? `The command has ended with exit code ${exit.code}.`);
+        if (exit) end = exit.message ?? `The command has ended with exit code ${exit.code}.`;
       };
-      socket.onclose = () => { ends("The session has ended."); setOpen(false); };
+      socket.onclose = () => { if (!isOver) setEnded(end); setOpen(false); };
     });
     const say = (message: object) => socket?.readyState === WebSocket.OPEN && socket.send(JSON.stringify(message));
     terminal.onData((text) => socket?.readyState === WebSocket.OPEN && socket.send(new TextEncoder().encode(text)));
@@ -58,11 +59,12 @@ export default function Terminal({ path, isRunning }: { path: string; isRunning:
 
   return (
     <>
-      <form className="line" onSubmit={(event) => { event.preventDefault(); setError(undefined); setOpen(!isOpen); }}>
+      <form className="line" onSubmit={(event) => { event.preventDefault(); setError(undefined); setEnded(undefined); setOpen(!isOpen); }}>
         <Field label="Command"><Input value={command} disabled={isOpen} onChange={(_, data) => setCommand(data.value)} /></Field>
         <Button type="submit" appearance="primary" disabled={!isRunning && !isOpen}>{isOpen ? "Disconnect" : "Connect"}</Button>
       </form>
       {!isRunning && <p>The group does not run; start it to connect.</p>}
+      {ended && <p role="status">{ended}</p>}
       <Failure error={error} />
       {isOpen && <div className="term" ref={box} />}
     </>
