@@ -26,7 +26,7 @@ pub(crate) const TESTS: &[Test] = &[
 ];
 
 /// Longer than anything takes that is bounded, on a machine that has other things to do.
-const LIMIT: Duration = Duration::from_mins(1);
+const LIMIT: Duration = Duration::from_mins(2);
 
 fn refusals() {
     let mut samba = Samba::start();
@@ -135,7 +135,7 @@ fn killed() {
     let begun = Instant::now();
     mount.place.clear().unwrap();
     assert!(waiting.join().unwrap(), "written to nobody");
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < LIMIT, "{:?}", begun.elapsed());
     assert!(!mount.place.is_mounted() && samba.file("f").is_file());
     samba.signal(Signal::SIGCONT);
 }
