@@ -5,7 +5,12 @@
 #[path = "harness/mod.rs"]
 mod harness;
 
-use std::{collections::BTreeSet, process::Command, time::Duration};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use harness::{Daemon, text, wait_for};
 
@@ -21,12 +26,19 @@ fn host(wharf: &Daemon) -> BTreeSet<String> {
     };
     // Of this daemon only: those of others on this host come and go meanwhile.
     let (dir, own) = (wharf.dir().to_str().unwrap(), instance());
-    let processes = std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
-        let read = |file: &str| Some(text(&std::fs::read(entry.path().join(file)).ok()?));
-        let line = read("cmdline")?.replace('\0', " ");
-        (line.contains(dir) || read("cgroup")?.contains(&own)).then_some(line)
-    });
-    add("process", processes.collect());
+    let (mut processes, mut networks) = (Vec::new(), BTreeSet::new());
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let read = |file: &str| std::fs::read(entry.path().join(file)).map(|found| text(&found));
+        let (Ok(line), Ok(cgroup)) = (read("cmdline"), read("cgroup")) else { continue };
+        // A shim that has ended waits for the host's init to reap it, and has no command line then.
+        let is_own = line.contains(dir) || cgroup.contains(&own);
+        if is_own && !line.is_empty() {
+            processes.push(line.replace('\0', " "));
+            networks.extend(networks_of(&entry.path()));
+        }
+    }
+    add("process", processes);
+    add("netns", vec![networks.len().to_string()]);
     add("mount", run("cat", &["/proc/self/mountinfo"]));
     // Networks kept ready are numbered on: what counts is how many there are.
     let links = run("ip", &["-o", "link"]);
@@ -45,9 +57,15 @@ fn host(wharf: &Daemon) -> BTreeSet<String> {
     for place in ["d/groups", "r/groups", "d/images/tmp"] {
         add("file", run("find", &[&format!("{dir}/{place}")]));
     }
-    let namespaces = run("lsns", &["-t", "net", "-n", "-o", "NS"]).len();
-    add("netns", vec![namespaces.to_string()]);
     found
+}
+
+/// The network namespaces that a process is in or holds open.
+fn networks_of(process: &Path) -> Vec<PathBuf> {
+    let open = std::fs::read_dir(process.join("fd")).into_iter().flatten().flatten();
+    let links = open.map(|entry| entry.path()).chain([process.join("ns/net")]);
+    let targets = links.filter_map(|link| std::fs::read_link(link).ok());
+    targets.filter(|target| target.to_string_lossy().starts_with("net:[")).collect()
 }
 
 /// `wharf-<instance>`, as the daemon's link and cgroups are called; the newest link is ours.
