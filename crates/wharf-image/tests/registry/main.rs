@@ -20,6 +20,8 @@ mod credentials;
 mod faults;
 mod hostile;
 mod keeping;
+#[path = "../../../wharf/tests/harness/ports.rs"]
+mod ports;
 mod proxy;
 #[path = "../../../wharf/tests/harness/registry.rs"]
 mod registry;

@@ -12,6 +12,8 @@
 mod files;
 mod mounted;
 mod outages;
+#[path = "../../../wharf/tests/harness/ports.rs"]
+mod ports;
 mod random;
 mod server;
 

@@ -4,7 +4,7 @@ use std::{
     fmt::Write as _,
     fs,
     io::Write as _,
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -47,7 +47,7 @@ impl Samba {
     /// The same, not yet started.
     pub(crate) fn stopped() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = crate::ports::free();
         let samba = Self { dir, port, child: None };
         for name in ["share", "state"] {
             fs::create_dir(samba.path(name)).unwrap();

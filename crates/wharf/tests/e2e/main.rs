@@ -4,6 +4,7 @@
 
 #[path = "../harness/mod.rs"]
 mod harness;
+use harness::ports;
 
 mod addresses;
 mod arm;

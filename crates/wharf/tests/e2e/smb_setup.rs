@@ -77,7 +77,7 @@ fn people_reach_their_shares_by_the_hosts_samba_with_account_and_key() {
     let (_, said) = wharf.fails(&["smb-setup", "--account", "nobody"]);
     assert!(said.contains("there is no storage account 'nobody'"), "{said}");
     fs::create_dir(wharf.dir().join("etc")).unwrap();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = crate::ports::free();
     let Output { status, stdout, stderr } = Command::new("unshare")
         .args(["--mount", "bash", "-c", SCRIPT, "bash"])
         .arg(wharf.dir())

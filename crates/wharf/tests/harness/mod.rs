@@ -18,6 +18,7 @@ use serde_json::Value;
 
 pub(crate) mod arm;
 pub(crate) mod group;
+pub(crate) mod ports;
 pub(crate) mod registry;
 pub(crate) mod repository;
 pub(crate) mod schema;

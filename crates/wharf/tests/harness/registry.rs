@@ -1,7 +1,6 @@
 //! A real registry (Debian's docker-registry) on loopback, and an image of busybox to put in it.
 
 use std::{
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -47,7 +46,7 @@ impl Registry {
 
     /// The same in a directory that has files already.
     pub(crate) fn within(dir: tempfile::TempDir, more: &str, http: &str, is_private: bool) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = super::ports::free();
         let address = format!("127.0.0.1:{port}");
         let config = dir.path().join("config.yml");
         let text = format!(
