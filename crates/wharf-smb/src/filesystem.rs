@@ -1,6 +1,8 @@
 //! What the kernel asks by FUSE, answered by the tree. Each question is a task of its own: one that
 //! waits for the server holds up no other.
 
+mod terms;
+
 use std::{
     collections::HashMap,
     ffi::OsStr,
@@ -9,31 +11,29 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 use fuser::{
-    FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo, InitFlags,
-    KernelConfig, LockOwner, OpenAccMode, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate,
-    ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyStatfs,
-    ReplyWrite, Request, TimeOrNow, WriteFlags,
+    FileHandle, Filesystem, FopenFlags, INodeNo, InitFlags, KernelConfig, LockOwner, OpenFlags,
+    RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty,
+    ReplyEntry, ReplyOpen, ReplyStatfs, ReplyWrite, Request, TimeOrNow, WriteFlags,
 };
 use nix::libc;
 use tokio::runtime::Handle as Runtime;
 
+use self::terms::{
+    BLOCK, FRESH, GENERATION, access, attr, empty, entry, error, kind, moment, skip, text,
+};
 use crate::{
-    calls::{Access, Attributes},
+    calls::Access,
     errors::Errno,
     nodes::ROOT,
     tree::{Entry, Times, Tree},
 };
 
-/// How long the kernel may take what it was told for true, as its own SMB client does.
-const FRESH: Duration = Duration::from_secs(1);
 /// What the kernel reads or writes at once, at most.
 const TRANSFER_MAX: u32 = 1 << 20;
-const BLOCK: u32 = 4096;
-const GENERATION: Generation = Generation(0);
 
 /// The file system of one mount.
 pub(crate) struct Share {
@@ -72,69 +72,6 @@ impl Share {
     }
 }
 
-fn error(errno: Errno) -> fuser::Errno {
-    fuser::Errno::from_i32(errno)
-}
-
-fn text(name: &OsStr) -> Result<String, Errno> {
-    name.to_str().map(ToOwned::to_owned).ok_or(libc::EILSEQ)
-}
-
-/// Everything belongs to root and everybody may do anything, as on shares that Azure mounts.
-fn attr(number: u64, known: &Attributes) -> FileAttr {
-    let is_closed = known.is_read_only && !known.is_directory;
-    FileAttr {
-        ino: INodeNo(number),
-        size: known.size,
-        blocks: known.allocated.div_ceil(512),
-        atime: known.accessed,
-        mtime: known.modified,
-        ctime: known.changed,
-        crtime: SystemTime::UNIX_EPOCH,
-        kind: kind(known),
-        perm: if is_closed { 0o555 } else { 0o777 },
-        nlink: if known.is_directory { 2 } else { 1 },
-        uid: 0,
-        gid: 0,
-        rdev: 0,
-        blksize: BLOCK,
-        flags: 0,
-    }
-}
-
-fn kind(known: &Attributes) -> FileType {
-    if known.is_directory { FileType::Directory } else { FileType::RegularFile }
-}
-
-fn access(mode: OpenAccMode) -> Access {
-    Access {
-        reads: !matches!(mode, OpenAccMode::O_WRONLY),
-        writes: !matches!(mode, OpenAccMode::O_RDONLY),
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the kernel means the host's own clock")]
-fn moment(time: Option<TimeOrNow>) -> Option<SystemTime> {
-    time.map(|time| match time {
-        TimeOrNow::SpecificTime(time) => time,
-        TimeOrNow::Now => SystemTime::now(),
-    })
-}
-
-fn entry(reply: ReplyEntry, found: Result<(u64, Attributes), Errno>) {
-    match found {
-        Ok((number, known)) => reply.entry(&FRESH, &attr(number, &known), GENERATION),
-        Err(errno) => reply.error(error(errno)),
-    }
-}
-
-fn empty(reply: ReplyEmpty, done: Result<(), Errno>) {
-    match done {
-        Ok(()) => reply.ok(),
-        Err(errno) => reply.error(error(errno)),
-    }
-}
-
 impl Filesystem for Share {
     fn init(&mut self, _req: &Request, config: &mut KernelConfig) -> io::Result<()> {
         // What is too much is answered with what there is at most.
@@ -154,10 +91,7 @@ impl Filesystem for Share {
     fn lookup(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let name = text(name);
         self.spawn(|tree| async move {
-            let found = match name {
-                Ok(name) => tree.look_up(parent.0, &name).await,
-                Err(errno) => Err(errno),
-            };
+            let found = async { tree.look_up(parent.0, &name?).await }.await;
             entry(reply, found);
         });
     }
@@ -249,10 +183,7 @@ impl Filesystem for Share {
     ) {
         let name = text(name);
         self.spawn(|tree| async move {
-            let made = match name {
-                Ok(name) => tree.make_directory(parent.0, &name).await,
-                Err(errno) => Err(errno),
-            };
+            let made = async { tree.make_directory(parent.0, &name?).await }.await;
             entry(reply, made);
         });
     }
@@ -260,10 +191,7 @@ impl Filesystem for Share {
     fn unlink(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         let name = text(name);
         self.spawn(|tree| async move {
-            let removed = match name {
-                Ok(name) => tree.remove_file(parent.0, &name).await,
-                Err(errno) => Err(errno),
-            };
+            let removed = async { tree.remove_file(parent.0, &name?).await }.await;
             empty(reply, removed);
         });
     }
@@ -271,10 +199,7 @@ impl Filesystem for Share {
     fn rmdir(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         let name = text(name);
         self.spawn(|tree| async move {
-            let removed = match name {
-                Ok(name) => tree.remove_directory(parent.0, &name).await,
-                Err(errno) => Err(errno),
-            };
+            let removed = async { tree.remove_directory(parent.0, &name?).await }.await;
             empty(reply, removed);
         });
     }
@@ -326,10 +251,7 @@ impl Filesystem for Share {
         let access = access(OpenFlags(flags).acc_mode());
         let is_exclusive = flags & libc::O_EXCL != 0;
         self.spawn(|tree| async move {
-            let made = match name {
-                Ok(name) => tree.create((parent.0, &name), access, is_exclusive).await,
-                Err(errno) => Err(errno),
-            };
+            let made = async { tree.create((parent.0, &name?), access, is_exclusive).await }.await;
             match made {
                 Ok((number, known, handle)) => {
                     let (known, flags) = (attr(number, &known), FopenFlags::empty());
@@ -514,10 +436,6 @@ impl Filesystem for Share {
             }
         });
     }
-}
-
-fn skip(offset: u64) -> usize {
-    usize::try_from(offset).unwrap_or(usize::MAX)
 }
 
 const _: () = assert!(ROOT == 1, "the kernel's number of the mount's directory");
