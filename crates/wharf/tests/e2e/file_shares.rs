@@ -141,7 +141,8 @@ fn a_share_in_use_stays_and_an_account_takes_its_shares_along() {
     let (status, keys) = account.send("POST", "/regenerateKey", &json!({ "keyName": "key1" }));
     assert_eq!(status, 200);
     assert_ne!(keys["keys"][0]["value"], json!(before));
-    let read = wharf.ok(&["exec", "g", "--", "cat", "/mnt/share/x"]);
+    let text = "until [ -s /mnt/share/x ]; do usleep 50000; done; cat /mnt/share/x";
+    let read = wharf.ok(&["exec", "g", "--", "sh", "-c", text]);
     assert_eq!(read, "x\n");
     wharf.ok(&["stop", "g"]);
     assert_eq!(account.send("DELETE", "", &Value::Null).0, 200);
