@@ -55,6 +55,22 @@ impl Share {
         self.runtime.spawn(answer(Arc::clone(&self.tree)));
     }
 
+    /// Tells of what a directory holds from an offset on, until there is no more room.
+    async fn list(
+        tree: &Tree,
+        listings: &Mutex<HashMap<u64, Arc<Vec<Entry>>>>,
+        (number, handle, offset): (u64, u64, u64),
+        mut is_full_with: impl FnMut(u64, &Entry) -> bool,
+    ) -> Result<(), Errno> {
+        let listing = Self::listing(tree, listings, (number, handle, offset)).await?;
+        for (at, entry) in (1_u64..).zip(listing.iter()).skip(skip(offset)) {
+            if is_full_with(at, entry) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// A listing as it was read when reading began; anew at the start.
     async fn listing(
         tree: &Tree,
@@ -369,18 +385,16 @@ impl Filesystem for Share {
     ) {
         let listings = Arc::clone(&self.listings);
         self.spawn(|tree| async move {
-            let listing = match Self::listing(&tree, &listings, (number.0, fh.0, offset)).await {
-                Ok(listing) => listing,
-                Err(errno) => return reply.error(error(errno)),
-            };
-            for (at, entry) in (1_u64..).zip(listing.iter()).skip(skip(offset)) {
+            let of = (number.0, fh.0, offset);
+            let told = Self::list(&tree, &listings, of, |at, entry| {
                 // Numbers are given to what is looked up; here any will do but zero.
                 let known = tree.nodes.find(number.0, &entry.name).unwrap_or(u64::MAX);
-                if reply.add(INodeNo(known), at, kind(&entry.attributes), &entry.name) {
-                    break;
-                }
+                reply.add(INodeNo(known), at, kind(&entry.attributes), &entry.name)
+            });
+            match told.await {
+                Ok(()) => reply.ok(),
+                Err(errno) => reply.error(error(errno)),
             }
-            reply.ok();
         });
     }
 
@@ -394,19 +408,21 @@ impl Filesystem for Share {
     ) {
         let listings = Arc::clone(&self.listings);
         self.spawn(|tree| async move {
-            let listing = match Self::listing(&tree, &listings, (number.0, fh.0, offset)).await {
-                Ok(listing) => listing,
-                Err(errno) => return reply.error(error(errno)),
-            };
-            for (at, entry) in (1_u64..).zip(listing.iter()).skip(skip(offset)) {
+            let of = (number.0, fh.0, offset);
+            let told = Self::list(&tree, &listings, of, |at, entry| {
                 let child = tree.nodes.look_up(number.0, &entry.name);
                 let known = attr(child, &entry.attributes);
-                if reply.add(INodeNo(child), at, &entry.name, &FRESH, &known, GENERATION) {
+                let is_full =
+                    reply.add(INodeNo(child), at, &entry.name, &FRESH, &known, GENERATION);
+                if is_full {
                     tree.nodes.forget(child, 1);
-                    break;
                 }
+                is_full
+            });
+            match told.await {
+                Ok(()) => reply.ok(),
+                Err(errno) => reply.error(error(errno)),
             }
-            reply.ok();
         });
     }
 
