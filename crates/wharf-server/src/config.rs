@@ -242,7 +242,7 @@ impl Config {
             args.ingress_certificate.or(file.ingress_certificate).map(absolute),
             args.ingress_key.or(file.ingress_key).map(absolute),
         )?;
-        let allowed = [args.allow_capability, file.allow_capability.unwrap_or_default()].concat();
+        let allowed = all(args.allow_capability, file.allow_capability);
         let is_known =
             |name: &String| name.eq_ignore_ascii_case("ALL") || capability(name).is_some();
         if let Some(unknown) = allowed.iter().find(|name| !is_known(name)) {
@@ -290,6 +290,12 @@ impl Config {
             is_uninstalling: args.uninstall,
         })
     }
+}
+
+/// What flags say and what the file says, of settings that can be repeated.
+fn all(mut given: Vec<String>, more: Option<Vec<String>>) -> Vec<String> {
+    given.extend(more.unwrap_or_default());
+    given
 }
 
 fn check_factors(capacity: CapacityConfig) -> Result<(), ConfigError> {

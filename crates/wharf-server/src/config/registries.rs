@@ -8,7 +8,7 @@ use wharf_image::{
     CertificateAuthority, ImagePolicy, Keeping, Mirror, Pattern, PublicKey, RegistryConfig, Signed,
 };
 
-use super::{ConfigError, File};
+use super::{ConfigError, File, all};
 
 /// Flags about registries.
 #[derive(Clone, Debug, clap::Args)]
@@ -77,12 +77,10 @@ impl RegistryArgs {
     }
 
     pub(super) fn policy(&self, file: &mut File) -> Result<ImagePolicy, ConfigError> {
-        let digest = [self.require_digest.clone(), file.require_digest.take().unwrap_or_default()];
-        let by_digest = digest.concat().into_iter();
+        let by_digest = all(self.require_digest.clone(), file.require_digest.take()).into_iter();
         let by_digest = by_digest.map(|text| pattern("require_digest", text));
         let setting = "require_signature";
-        let signature = file.require_signature.take().unwrap_or_default();
-        let signature = [self.require_signature.clone(), signature].concat();
+        let signature = all(self.require_signature.clone(), file.require_signature.take());
         let mut signed: Vec<Signed> = Vec::new();
         for (text, file) in pairs(setting, signature, |text, file| (text, file))? {
             let pattern = pattern(setting, text)?;
@@ -97,10 +95,6 @@ impl RegistryArgs {
 
     pub(super) fn or(self, file: &mut File) -> Result<RegistryConfig, ConfigError> {
         let absolute = |path: Utf8PathBuf| camino::absolute_utf8(&path).unwrap_or(path);
-        let all = |mut given: Vec<String>, more: Option<Vec<String>>| {
-            given.extend(more.unwrap_or_default());
-            given
-        };
         let authorities = all(self.registry_ca, file.registry_ca.take());
         let mirrors = all(self.registry_mirror, file.registry_mirror.take());
         let seconds = self.registry_timeout_seconds.or(file.registry_timeout_seconds);

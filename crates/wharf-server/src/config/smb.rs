@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use wharf_smb::{Server, Via};
 
-use super::{ConfigError, File};
+use super::{ConfigError, File, all};
 
 /// Where Azure has the file shares of an account.
 const AZURE: &str = "file.core.windows.net";
@@ -43,9 +43,8 @@ pub(crate) struct SmbConfig {
 
 impl SmbArgs {
     pub(super) fn or(self, file: &mut File) -> Result<SmbConfig, ConfigError> {
-        let mut given = self.smb_server;
-        given.extend(file.smb_server.take().unwrap_or_default());
-        let servers = given.into_iter().map(server).collect::<Result<_, _>>()?;
+        let servers = all(self.smb_server, file.smb_server.take());
+        let servers = servers.into_iter().map(server).collect::<Result<_, _>>()?;
         let suffix = self.smb_suffix.or_else(|| file.smb_suffix.take());
         let suffix = suffix.unwrap_or_else(|| AZURE.to_owned());
         let client = self.smb_client.or_else(|| file.smb_client.take());
