@@ -60,8 +60,10 @@ impl Storage {
             is_due
         };
         if !is_due {
-            let released = self.freed().released.clone();
-            let repositories: HashSet<_> = released.into_iter().map(|(found, _)| found).collect();
+            let freed = self.freed();
+            let repositories: HashSet<_> =
+                freed.released.iter().map(|(found, _)| found.clone()).collect();
+            drop(freed);
             for one in &repositories {
                 self.collect_or_tell(one, now);
             }

@@ -1,6 +1,10 @@
 //! What this host has to give away.
 
-use wharf_model::capacity::{Capacity, Total};
+use camino::Utf8Path;
+use wharf_model::{
+    Error,
+    capacity::{Capacity, Total},
+};
 
 use crate::config::CapacityConfig;
 
@@ -24,6 +28,15 @@ pub(crate) fn capacity(config: CapacityConfig) -> Capacity {
         memory_bytes: times(memory_bytes - kept, config.memory_overcommit),
     };
     Capacity { host, groups: config.group_quota, cores: config.core_quota }
+}
+
+/// Bytes in use of the disk with the data directory, and how many there are to be had.
+pub(crate) fn disk(path: &Utf8Path) -> Result<(u64, u64), Error> {
+    let found = nix::sys::statvfs::statvfs(path.as_std_path())
+        .map_err(|error| Error::internal(format!("look at the disk of {path}: {error}")))?;
+    let bytes = |blocks: u64| blocks.saturating_mul(found.fragment_size());
+    let used = bytes(found.blocks().saturating_sub(found.blocks_free()));
+    Ok((used, used.saturating_add(bytes(found.blocks_available()))))
 }
 
 /// Thousandths of a CPU.

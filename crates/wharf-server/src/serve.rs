@@ -1,5 +1,6 @@
 //! Wiring: from settings to a running daemon, and down again.
 
+mod early;
 mod listening;
 mod settings;
 
@@ -24,8 +25,9 @@ use wharf_shim::paths::Layout;
 use wharf_store::{AcceptError, SealKey, Store, StoreConfig, StoreError};
 
 use self::{
-    listening::{bind, listen, reached, socket},
-    settings::{identity, settings},
+    early::Early,
+    listening::{bind, listen, socket},
+    settings::settings,
 };
 use crate::{
     app::App,
@@ -41,8 +43,7 @@ use crate::{
     ingress::{self, Certificates, Ingress},
     metadata_service::{self, MetadataError},
     metrics::Metrics,
-    names, registries,
-    registries::Registries,
+    names,
     sessions::Tickets,
     tls::{self, Authority, TlsError},
 };
@@ -178,27 +179,14 @@ async fn run(config: Config) -> Result<(), ServeError> {
     let [of_files, of_registries] = zones;
     let more = [management.clone(), of_files, of_registries];
     let tls = tls::load(&authority, &directory, config.listen.ip(), more)?;
-    // Early, since images also come from there and are pulled with identities. Whoever connects now
-    // is answered when all is up.
-    let up = if config.is_uninstalling {
+    let early = if config.is_uninstalling {
         None
     } else {
-        Some((bind(config.listen).await?, identity(&config, &store, &clock)?))
+        Some(Early::start(&config, &store, &clock).await?)
     };
-    let mut believed = config.registries.clone();
-    let mut registries = None;
-    if let Some((tcp, identity)) = &up {
-        let tokens = images::RegistryTokens { store: store.clone(), identity: identity.clone() };
-        believed.identities = Some(Arc::new(tokens));
-        let (own, zone) = (reached(tcp, &config), format!("{}.{suffix}", names::REGISTRIES));
-        let root = config.data_dir.join("registry");
-        let (with_port, clock) = (format!("{zone}:{}", own.port()), Arc::clone(&clock));
-        let opened = Registries::open(&root, store.clone(), clock, with_port)?;
-        believed.local = Some(Arc::new(registries::Local::new(&opened, identity, own, zone)));
-        registries = Some(opened);
-    }
+    let sources = early.as_ref().map(|early| early.sources(&config, &store));
     let images = ImageStore::open(ImageConfig {
-        registries: believed,
+        registries: sources.unwrap_or_default(),
         policy: config.image_policy.clone(),
         boot_id: config.boot_id.clone(),
         ..ImageConfig::new(config.data_dir.join("images"))
@@ -229,7 +217,7 @@ async fn run(config: Config) -> Result<(), ServeError> {
         hint,
     })
     .await?;
-    let (Some((tcp, identity)), Some(registries)) = (up, registries) else {
+    let Some(Early { tcp, identity, registries }) = early else {
         return Ok(backend.uninstall().await?);
     };
     let made = Controller::new(store.clone(), backend, Arc::clone(&clock), config.grace);

@@ -9,7 +9,7 @@ use wharf_arm::container_registry::{self, REGISTRY};
 
 use crate::{
     app::App,
-    handlers::locations::usages::disk,
+    host,
     http::{ApiResult, AtResource, ResourcesVersion},
 };
 
@@ -21,6 +21,6 @@ pub(crate) async fn handle(
     let registry = path.find(&app, REGISTRY).await?;
     let name = registry.key.name.as_str().to_ascii_lowercase();
     let size = app.registries.blocking(move |storage| storage.size(&name)).await?;
-    let (_, limit) = disk(&app.settings.data_dir)?;
+    let (_, limit) = host::disk(&app.settings.data_dir)?;
     Ok(Json(container_registry::usages(size, limit)))
 }

@@ -6,12 +6,11 @@ use axum::{
     extract::{Path, State},
     response::{IntoResponse as _, Response},
 };
-use camino::Utf8Path;
 use wharf_arm::location::{Usage, normalise};
-use wharf_model::Error;
 
 use crate::{
     app::App,
+    host,
     http::{ApiResult, Version},
 };
 
@@ -27,7 +26,7 @@ pub(crate) async fn handle(
         app.read(|store| Ok((store.group_ids()?.len(), store.reserved()?))).await?;
     let addresses = app.store.address_count();
     let location = normalise(&location);
-    let (disk_used, disk_size) = disk(&app.settings.data_dir)?;
+    let (disk_used, disk_size) = host::disk(&app.settings.data_dir)?;
     let usages = [
         Usage {
             name: "ContainerGroups",
@@ -61,13 +60,4 @@ pub(crate) async fn handle(
     let documents: Vec<_> =
         usages.iter().map(|usage| usage.render(&subscription, &location)).collect();
     Ok(Json(wharf_arm::list::page(&documents, None)).into_response())
-}
-
-/// Bytes in use of the disk with the data directory, and how many there are to be had.
-pub(crate) fn disk(path: &Utf8Path) -> Result<(u64, u64), Error> {
-    let found = nix::sys::statvfs::statvfs(path.as_std_path())
-        .map_err(|error| Error::internal(format!("look at the disk of {path}: {error}")))?;
-    let bytes = |blocks: u64| blocks.saturating_mul(found.fragment_size());
-    let used = bytes(found.blocks().saturating_sub(found.blocks_free()));
-    Ok((used, used.saturating_add(bytes(found.blocks_available()))))
 }
