@@ -90,7 +90,8 @@ fn assert_same(wharf: &Daemon, before: &BTreeSet<String>) {
 /// The image is here and the first group has come and gone, so that what is kept for all groups
 /// together is there before as well.
 fn warmed_up() -> Daemon {
-    let wharf = Daemon::with(&["--address-pool", "10.207.0.0/23"]);
+    let pool = format!("10.207.{}.0/23", std::process::id() % 128 * 2);
+    let wharf = Daemon::with(&["--address-pool", &pool]);
     wharf.ok(&["create", "-f", "examples/hello.yaml"]);
     wharf.ok(&["create", "-f", "examples/wordcount.yaml"]);
     wharf.clear();

@@ -63,7 +63,7 @@ fn an_address_that_is_asked_for_is_given_and_kept() {
 #[test]
 fn public_and_other_groups_can_have_pools_of_their_own_and_a_full_one_is_told() {
     let third = std::process::id() % 256;
-    let (public, private) = (format!("10.207.{third}.0/31"), format!("10.208.{third}.0/29"));
+    let (public, private) = (format!("10.206.{third}.0/31"), format!("10.208.{third}.0/29"));
     let args = ["--address-pool", &public, "--private-pool", &private];
     let wharf = Daemon::with(&args);
     for name in ["one", "two"] {
