@@ -352,10 +352,14 @@ fn of_opened(opened: &CreateResponse) -> Attributes {
     )
 }
 
+/// A server's time; one that cannot be is the epoch.
+pub(crate) fn system_time(time: FileTime) -> SystemTime {
+    time.to_system_time().unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
 /// Times: access, write, change; sizes: on the disk, of the content.
-pub(crate) fn attributes(times: [FileTime; 3], sizes: [u64; 2], flags: u32) -> Attributes {
-    let [accessed, modified, changed] =
-        times.map(|time| time.to_system_time().unwrap_or(SystemTime::UNIX_EPOCH));
+fn attributes(times: [FileTime; 3], sizes: [u64; 2], flags: u32) -> Attributes {
+    let [accessed, modified, changed] = times.map(system_time);
     let [allocated, size] = sizes;
     Attributes {
         is_directory: flags & FileAttributes::DIRECTORY != 0,

@@ -312,7 +312,7 @@ impl Filesystem for Share {
         let data = data.to_vec();
         self.spawn(|tree| async move {
             let length = u32::try_from(data.len()).unwrap_or(u32::MAX);
-            match tree.write(fh.0, offset, data).await {
+            match tree.write(fh.0, offset, &data).await {
                 Ok(()) => reply.written(length),
                 Err(errno) => reply.error(error(errno)),
             }

@@ -4,10 +4,7 @@ mod handles;
 mod names;
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::AtomicU64},
     time::{Duration, SystemTime},
 };
 
@@ -18,10 +15,10 @@ use tokio::time::timeout;
 pub(crate) use self::handles::Handle;
 use self::{handles::Handles, names::is_hidden};
 use crate::{
-    calls::{Access, Attributes, Opening},
+    calls::{Access, Attributes, Opening, system_time},
     errors::Errno,
     nodes::{Nodes, ROOT},
-    remote::Remote,
+    remote::{Live, Remote},
 };
 
 /// How long the mount's own directory may be asked for before what was last known is told.
@@ -57,12 +54,7 @@ pub(crate) struct Tree {
 impl Tree {
     /// Connects and looks for the folder.
     pub(crate) async fn open(remote: Remote, folder: String) -> Result<Self> {
-        let path = folder.clone();
-        let look = remote.call(true, |live| {
-            let path = path.clone();
-            async move { live.attributes(&path).await }
-        });
-        let root = look.await?;
+        let root = look(&remote, &folder).await?;
         if !root.is_directory {
             return Err(libc::ENOTDIR);
         }
@@ -100,16 +92,8 @@ impl Tree {
         if is_hidden(name) {
             return Err(libc::ENOENT);
         }
-        let found = self.attributes_at(self.path_in(parent, name)?).await?;
+        let found = look(&self.remote, &self.path_in(parent, name)?).await?;
         Ok((self.nodes.look_up(parent, name), found))
-    }
-
-    async fn attributes_at(&self, path: String) -> Result<Attributes> {
-        let look = |live: Arc<crate::remote::Live>| {
-            let path = path.clone();
-            async move { live.attributes(&path).await }
-        };
-        self.remote.call(true, look).await
     }
 
     /// What is known of a file, by an open handle if there is one.
@@ -122,14 +106,14 @@ impl Tree {
         match (handle.or_else(|| self.handles.of_node(number, false)), path) {
             // Only its handles lead to a file that was removed.
             (Some(handle), Err(_)) => self.attributes_of(&handle).await,
-            (_, path) => self.attributes_at(path?).await,
+            (_, path) => look(&self.remote, &path?).await,
         }
     }
 
     /// Those of the mount's directory never fail: containers that start look at them, whatever has
     /// become of the server.
     async fn root_attributes(&self) -> Attributes {
-        let asked = timeout(ROOT_PATIENCE, self.attributes_at(self.folder.clone())).await;
+        let asked = timeout(ROOT_PATIENCE, look(&self.remote, &self.folder)).await;
         let mut known = self.root.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Ok(Ok(found)) = asked {
             *known = found;
@@ -144,7 +128,7 @@ impl Tree {
     /// Opens a file that is there.
     pub(crate) async fn open_file(&self, number: u64, access: Access) -> Result<u64> {
         let path = self.path(number)?;
-        let (handle, _) = self.open_at(number, path, access, Opening::Existing).await?;
+        let (handle, _) = self.open_at(number, &path, access, Opening::Existing).await?;
         Ok(handle)
     }
 
@@ -161,7 +145,7 @@ impl Tree {
         let path = self.path_in(parent, name)?;
         let how = if is_exclusive { Opening::MustCreate } else { Opening::MayCreate };
         let number = self.nodes.look_up(parent, name);
-        match self.open_at(number, path, access, how).await {
+        match self.open_at(number, &path, access, how).await {
             Ok((handle, attributes)) => Ok((number, attributes, handle)),
             Err(error) => {
                 self.nodes.forget(number, 1);
@@ -173,20 +157,15 @@ impl Tree {
     /// Reads.
     pub(crate) async fn read(&self, handle: u64, offset: u64, length: u32) -> Result<Vec<u8>> {
         let handle = self.handles.get(handle).ok_or(libc::EBADF)?;
-        let read = move |live: Arc<crate::remote::Live>, file| async move {
-            live.read(file, offset, length).await
-        };
+        let read =
+            move |live: Arc<Live>, file| async move { live.read(file, offset, length).await };
         self.by_handle(&handle, read).await
     }
 
     /// Writes all of it.
-    pub(crate) async fn write(&self, handle: u64, offset: u64, data: Vec<u8>) -> Result<()> {
+    pub(crate) async fn write(&self, handle: u64, offset: u64, data: &[u8]) -> Result<()> {
         let handle = self.handles.get(handle).ok_or(libc::EBADF)?;
-        let data: Arc<[u8]> = data.into();
-        let write = |live: Arc<crate::remote::Live>, file| {
-            let data = Arc::clone(&data);
-            async move { live.write(file, offset, &data).await }
-        };
+        let write = |live: Arc<Live>, file| async move { live.write(file, offset, data).await };
         self.by_handle(&handle, write).await?;
         handle.note_write();
         Ok(())
@@ -209,24 +188,20 @@ impl Tree {
     /// Makes a file longer or shorter.
     pub(crate) async fn resize(&self, number: u64, handle: Option<u64>, size: u64) -> Result<()> {
         let given = handle.and_then(|handle| self.handles.get(handle)).filter(|h| h.may_write());
-        let resize = move |live: Arc<crate::remote::Live>, file| async move {
-            live.resize(file, size).await
-        };
+        let resize = move |live: Arc<Live>, file| async move { live.resize(file, size).await };
         if let Some(handle) = given.or_else(|| self.handles.of_node(number, true)) {
             self.by_handle(&handle, resize).await?;
             handle.note_write();
             return Ok(());
         }
         let path = self.path(number)?;
-        let set = |live: Arc<crate::remote::Live>| {
-            let path = path.clone();
-            async move {
-                let access = Access { reads: false, writes: true };
-                let (file, _) = live.open(&path, access, Opening::Existing).await?;
-                let done = live.resize(file, size).await;
-                live.close(file).await?;
-                done
-            }
+        let path = path.as_str();
+        let set = |live: Arc<Live>| async move {
+            let access = Access { reads: false, writes: true };
+            let (file, _) = live.open(path, access, Opening::Existing).await?;
+            let done = live.resize(file, size).await;
+            live.close(file).await?;
+            done
         };
         self.remote.call(true, set).await
     }
@@ -238,25 +213,23 @@ impl Tree {
         wanted.accessed = times.accessed.map(Into::into);
         wanted.modified = times.modified.map(Into::into);
         if let Some(handle) = self.handles.of_node(number, true) {
-            let set = move |live: Arc<crate::remote::Live>, file| async move {
+            let set = move |live: Arc<Live>, file| async move {
                 live.set_times(Some(file), "", wanted).await
             };
             return self.by_handle(&handle, set).await;
         }
         let path = self.path(number)?;
-        let set = |live: Arc<crate::remote::Live>| {
-            let path = path.clone();
-            async move { live.set_times(None, &path, wanted).await }
-        };
+        let path = path.as_str();
+        let set = |live: Arc<Live>| async move { live.set_times(None, path, wanted).await };
         self.remote.call(true, set).await
     }
 
     /// Everything in a directory.
     pub(crate) async fn list(&self, number: u64) -> Result<Vec<Entry>> {
         let path = self.path(number)?;
-        let list = |live: Arc<crate::remote::Live>| {
-            let path = path.clone();
-            async move { live.tree.list_directory(&mut live.connection(), &path).await }
+        let path = path.as_str();
+        let list = |live: Arc<Live>| async move {
+            live.tree.list_directory(&mut live.connection(), path).await
         };
         let found = self.remote.call(true, list).await?;
         Ok(found.into_iter().filter_map(entry).collect())
@@ -264,39 +237,33 @@ impl Tree {
 
     /// How much room there is.
     pub(crate) async fn room(&self) -> Result<FsInfo> {
-        let ask = |live: Arc<crate::remote::Live>| async move {
-            live.tree.fs_info(&mut live.connection()).await
-        };
+        let ask = |live: Arc<Live>| async move { live.tree.fs_info(&mut live.connection()).await };
         self.remote.call(true, ask).await
     }
 }
 
+/// What is at a path of the server's share.
+async fn look(remote: &Remote, path: &str) -> Result<Attributes> {
+    remote.call(true, |live| async move { live.attributes(path).await }).await
+}
+
 /// An entry that has a name of a file. What servers may make of names is not trusted.
 fn entry(found: DirectoryEntry) -> Option<Entry> {
+    let modified = system_time(found.modified);
     let is_name = names::check(&found.name).is_ok() && !is_hidden(&found.name);
     let attributes = Attributes {
         is_directory: found.is_directory,
         is_read_only: found.attributes.is_readonly(),
         size: found.size,
         allocated: found.size,
-        accessed: time(found.modified),
-        modified: time(found.modified),
-        changed: time(found.changed),
+        accessed: modified,
+        modified,
+        changed: system_time(found.changed),
     };
     is_name.then_some(Entry { name: found.name, attributes })
 }
 
-fn time(time: smb2::pack::FileTime) -> SystemTime {
-    time.to_system_time().unwrap_or(SystemTime::UNIX_EPOCH)
-}
-
 /// Ends a session's use of a file that could not be put to use.
-async fn abandon(live: &crate::remote::Live, file: smb2::types::FileId) {
+async fn abandon(live: &Live, file: smb2::types::FileId) {
     let _closed_or_gone: std::result::Result<(), Error> = live.close(file).await;
-}
-
-impl Tree {
-    fn next_hidden(&self) -> u64 {
-        self.hidden.fetch_add(1, Ordering::Relaxed)
-    }
 }

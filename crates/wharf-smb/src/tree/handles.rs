@@ -122,20 +122,17 @@ impl Tree {
     pub(super) async fn open_at(
         &self,
         node: u64,
-        path: String,
+        path: &str,
         access: Access,
         how: Opening,
     ) -> Result<(u64, Attributes)> {
-        let open = |live: Arc<Live>| {
-            let path = path.clone();
-            async move {
-                let (file, attributes) = live.open(&path, access, how).await?;
-                match live.identity(file).await {
-                    Ok(identity) => Ok((live.number, file, identity, attributes)),
-                    Err(error) => {
-                        abandon(&live, file).await;
-                        Err(error)
-                    }
+        let open = |live: Arc<Live>| async move {
+            let (file, attributes) = live.open(path, access, how).await?;
+            match live.identity(file).await {
+                Ok(identity) => Ok((live.number, file, identity, attributes)),
+                Err(error) => {
+                    abandon(&live, file).await;
+                    Err(error)
                 }
             }
         };
@@ -165,15 +162,12 @@ impl Tree {
         F: Future<Output = std::result::Result<T, Error>> + Send,
         T: Send,
     {
-        let path = self.path(handle.node);
-        let what = &what;
-        let done = self.remote.call(true, |live| {
-            let path = path.clone();
-            async move {
-                match self.current(handle, &live, path).await? {
-                    Ok(file) => Ok(Ok(what(live, file).await?)),
-                    Err(errno) => Ok(Err(errno)),
-                }
+        let path = self.path(handle.node).ok();
+        let (path, what) = (path.as_deref(), &what);
+        let done = self.remote.call(true, |live| async move {
+            match self.current(handle, &live, path).await? {
+                Ok(file) => Ok(Ok(what(live, file).await?)),
+                Err(errno) => Ok(Err(errno)),
             }
         });
         done.await?
@@ -184,7 +178,7 @@ impl Tree {
         &self,
         handle: &Handle,
         live: &Live,
-        path: Result<String>,
+        path: Option<&str>,
     ) -> std::result::Result<std::result::Result<FileId, Errno>, Error> {
         let mut opened = handle.opened.lock().await;
         if opened.session == live.number {
@@ -195,8 +189,8 @@ impl Tree {
             handle.safe.store(handle.writes(), Ordering::SeqCst);
             handle.has_lost.store(true, Ordering::SeqCst);
         }
-        let Ok(path) = path else { return Ok(Err(libc::ESTALE)) };
-        let (file, _) = match live.open(&path, handle.access, Opening::Existing).await {
+        let Some(path) = path else { return Ok(Err(libc::ESTALE)) };
+        let (file, _) = match live.open(path, handle.access, Opening::Existing).await {
             Ok(opened) => opened,
             Err(error) if crate::errors::errno(&error) == libc::ENOENT => {
                 return Ok(Err(libc::ESTALE));

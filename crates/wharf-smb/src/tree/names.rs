@@ -3,11 +3,14 @@
 //! A server keeps the name of a removed file until nobody has it open any more, and lets no file
 //! take the place of an open one. So what is open here gets a hidden name first.
 
-use std::{process, sync::Arc};
+use std::{
+    process,
+    sync::{Arc, atomic::Ordering},
+};
 
 use nix::libc;
 
-use super::{Result, Tree, abandon};
+use super::{Result, Tree, abandon, look};
 use crate::{calls::Attributes, errors::Errno, remote::Live};
 
 /// How hidden names begin.
@@ -38,9 +41,9 @@ impl Tree {
         let removed = if is_open {
             self.hide(&path).await
         } else {
-            let remove = |live: Arc<Live>| {
-                let path = path.clone();
-                async move { live.tree.delete_file(&mut live.connection(), &path).await }
+            let path = path.as_str();
+            let remove = |live: Arc<Live>| async move {
+                live.tree.delete_file(&mut live.connection(), path).await
             };
             self.remote.call(false, remove).await
         };
@@ -60,31 +63,31 @@ impl Tree {
     async fn hide(&self, path: &str) -> Result<()> {
         let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
         let slash = if parent.is_empty() { "" } else { "/" };
-        let number = self.next_hidden();
+        let number = self.hidden.fetch_add(1, Ordering::Relaxed);
         let hidden = format!("{parent}{slash}{HIDDEN}{}-{number}", process::id());
-        let hide = |live: Arc<Live>| {
-            let (path, hidden) = (path.to_owned(), hidden.clone());
-            async move {
-                live.rename(&path, &hidden, false).await?;
-                let file = live.open_to_remove(&hidden).await?;
-                let marked = live.remove_when_closed(file).await;
-                abandon(&live, file).await;
-                marked
-            }
+        let hidden = hidden.as_str();
+        let hide = |live: Arc<Live>| async move {
+            live.rename(path, hidden, false).await?;
+            let file = live.open_to_remove(hidden).await?;
+            let marked = live.remove_when_closed(file).await;
+            abandon(&live, file).await;
+            marked
         };
         self.remote.call(false, hide).await
     }
 
     /// Removes an empty directory.
     pub(crate) async fn remove_directory(&self, parent: u64, name: &str) -> Result<()> {
-        let path = self.path_in(parent, name)?;
-        let remove = |live: Arc<Live>| {
-            let path = path.clone();
-            async move { live.tree.delete_directory(&mut live.connection(), &path).await }
-        };
-        self.remote.call(false, remove).await?;
+        self.delete_directory(&self.path_in(parent, name)?).await?;
         self.nodes.remove(parent, name);
         Ok(())
+    }
+
+    async fn delete_directory(&self, path: &str) -> Result<()> {
+        let delete = |live: Arc<Live>| async move {
+            live.tree.delete_directory(&mut live.connection(), path).await
+        };
+        self.remote.call(false, delete).await
     }
 
     /// Makes a directory; it has to be forgotten again.
@@ -97,10 +100,8 @@ impl Tree {
             return Err(libc::EPERM);
         }
         let path = self.path_in(parent, name)?;
-        let mkdir = |live: Arc<Live>| {
-            let path = path.clone();
-            async move { live.make_directory(&path).await }
-        };
+        let path = path.as_str();
+        let mkdir = |live: Arc<Live>| async move { live.make_directory(path).await };
         let made = self.remote.call(false, mkdir).await?;
         Ok((self.nodes.look_up(parent, name), made))
     }
@@ -130,10 +131,8 @@ impl Tree {
     }
 
     async fn rename_once(&self, source: &str, target: &str, may_replace: bool) -> Result<()> {
-        let rename = |live: Arc<Live>| {
-            let (source, target) = (source.to_owned(), target.to_owned());
-            async move { live.rename(&source, &target, may_replace).await }
-        };
+        let rename =
+            |live: Arc<Live>| async move { live.rename(source, target, may_replace).await };
         self.remote.call(false, rename).await
     }
 
@@ -146,18 +145,12 @@ impl Tree {
         is_open: bool,
         refused: Errno,
     ) -> Result<()> {
-        let there = self.attributes_at(target.to_owned()).await.map_err(|_| refused)?;
-        let coming = self.attributes_at(source.to_owned()).await?;
+        let there = look(&self.remote, target).await.map_err(|_| refused)?;
+        let coming = look(&self.remote, source).await?;
         match (coming.is_directory, there.is_directory) {
             (false, true) => Err(libc::EISDIR),
             (true, false) => Err(libc::ENOTDIR),
-            (true, true) => {
-                let remove = |live: Arc<Live>| {
-                    let path = target.to_owned();
-                    async move { live.tree.delete_directory(&mut live.connection(), &path).await }
-                };
-                self.remote.call(false, remove).await
-            }
+            (true, true) => self.delete_directory(target).await,
             (false, false) if is_open => self.hide(target).await,
             // Open elsewhere, perhaps: its name can be taken from it all the same.
             (false, false) => self.hide(target).await.map_err(|_| refused),
