@@ -24,7 +24,7 @@ mod wish;
 use std::process::ExitCode;
 
 pub use place::{LOCK, Place, PlaceError};
-pub use server::{Location, Server, ServerError};
+pub use server::{Location, Server};
 pub use wish::{Answer, Refusal, Via, Wish};
 
 /// The body of `wharf smb-mount`: one [`Wish`] as JSON comes in by standard input, one [`Answer`]

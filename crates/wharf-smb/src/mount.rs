@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn the_kernel_is_told_what_mount_cifs_would_tell_it() {
-        let server: Server = "nas:1445/export".parse().unwrap();
+        let server = Server::parse("nas:1445/export").unwrap();
         let wish = Wish {
             location: server.locate("docs").unwrap(),
             account: "acct".to_owned(),

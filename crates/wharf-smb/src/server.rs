@@ -1,6 +1,6 @@
 //! Where the shares of an account are.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,11 +16,6 @@ pub struct Server {
     prefix: Vec<String>,
 }
 
-/// A text that names no server.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is not HOST[:PORT][/SHARE[/FOLDER…]]")]
-pub struct ServerError(String);
-
 /// One share: a server's share, or a folder in one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Location {
@@ -35,6 +30,26 @@ pub struct Location {
 }
 
 impl Server {
+    /// What `host[:port][/share[/folder…]]` names; `None`: it names no server.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (authority, path) = text.split_once('/').unwrap_or((text, ""));
+        let (host, port) = match authority.strip_prefix('[') {
+            Some(rest) => {
+                let (host, rest) = rest.split_once(']')?;
+                (host, rest.strip_prefix(':'))
+            }
+            None => match authority.split_once(':') {
+                Some((host, port)) => (host, Some(port)),
+                None => (authority, None),
+            },
+        };
+        let port = port.map_or(Some(PORT), |port| port.parse().ok())?;
+        let prefix: Vec<String> =
+            path.split('/').filter(|name| !name.is_empty()).map(ToOwned::to_owned).collect();
+        let is_plain = is_plain(host) && prefix.iter().all(|name| is_plain(name));
+        is_plain.then(|| Self { host: host.to_owned(), port, prefix })
+    }
+
     /// The server of a host's own name, with shares of their own names.
     pub fn of_host(host: String) -> Self {
         Self { host, port: PORT, prefix: Vec::new() }
@@ -91,36 +106,12 @@ fn is_plain(name: &str) -> bool {
     !name.is_empty() && name != "." && name != ".." && !name.contains(is_odd)
 }
 
-impl FromStr for Server {
-    type Err = ServerError;
-
-    fn from_str(text: &str) -> Result<Self, ServerError> {
-        let wrong = || ServerError(text.to_owned());
-        let (authority, path) = text.split_once('/').unwrap_or((text, ""));
-        let (host, port) = match authority.strip_prefix('[').map(|rest| rest.split_once(']')) {
-            Some(Some((host, rest))) => (host, rest.strip_prefix(':')),
-            Some(None) => return Err(wrong()),
-            None => match authority.split_once(':') {
-                Some((host, port)) => (host, Some(port)),
-                None => (authority, None),
-            },
-        };
-        let port = port.map_or(Ok(PORT), |port| port.parse().map_err(|_| wrong()))?;
-        let prefix: Vec<String> =
-            path.split('/').filter(|name| !name.is_empty()).map(ToOwned::to_owned).collect();
-        if !is_plain(host) || !prefix.iter().all(|name| is_plain(name)) {
-            return Err(wrong());
-        }
-        Ok(Self { host: host.to_owned(), port, prefix })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn located(server: &str, share: &str) -> String {
-        server.parse::<Server>().unwrap().locate(share).unwrap().to_string()
+        Server::parse(server).unwrap().locate(share).unwrap().to_string()
     }
 
     #[test]
@@ -128,7 +119,7 @@ mod tests {
         assert_eq!(located("nas", "docs"), "//nas/docs");
         assert_eq!(located("10.0.0.5:1445", "docs"), "//10.0.0.5:1445/docs");
         assert_eq!(located("nas/export", "docs"), "//nas/export/docs");
-        let deep = "[fd00::1]:1445/export/a/".parse::<Server>().unwrap().locate("docs").unwrap();
+        let deep = Server::parse("[fd00::1]:1445/export/a/").unwrap().locate("docs").unwrap();
         assert_eq!((deep.share.as_str(), deep.folder.as_str()), ("export", "a/docs"));
         assert_eq!(deep.address(), "[fd00::1]:1445");
     }
@@ -136,7 +127,7 @@ mod tests {
     #[test]
     fn what_leads_elsewhere_is_refused() {
         for text in ["", ":445", "nas:x", "nas/../etc", "nas,uid=0/x", "[::1", "na\\s"] {
-            assert!(text.parse::<Server>().is_err(), "{text}");
+            assert!(Server::parse(text).is_none(), "{text}");
         }
         let server = Server::of_host("nas".to_owned());
         for share in ["", "..", "a/b", "a\\b", "a,b", "a\nb"] {

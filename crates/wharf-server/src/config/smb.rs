@@ -60,7 +60,7 @@ impl SmbArgs {
 
 fn server(value: String) -> Result<(String, Server), ConfigError> {
     let parsed = value.split_once('=').and_then(|(account, server)| {
-        let server = server.parse().ok()?;
+        let server = Server::parse(server)?;
         (!account.is_empty()).then(|| (account.to_owned(), server))
     });
     parsed.ok_or(ConfigError::SmbServer(value))

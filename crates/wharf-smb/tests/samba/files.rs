@@ -255,7 +255,7 @@ fn folder() {
     fs::create_dir_all(samba.file("teams/one")).unwrap();
     fs::write(samba.file("teams/one/f"), "of one").unwrap();
     fs::write(samba.file("teams/beside"), "").unwrap();
-    let server: wharf_smb::Server = format!("{}/docs/teams", samba.address()).parse().unwrap();
+    let server = wharf_smb::Server::parse(&format!("{}/docs/teams", samba.address())).unwrap();
     let mut wish = wish(&samba, "docs");
     wish.location = server.locate("one").unwrap();
     let mount = Mounted::new(&wish);

@@ -21,7 +21,7 @@ pub(crate) struct Mounted {
 
 /// What is wished of a server as long as nothing else is.
 pub(crate) fn wish(samba: &Samba, share: &str) -> Wish {
-    let server: Server = samba.address().parse().unwrap();
+    let server = Server::parse(&samba.address()).unwrap();
     Wish {
         location: server.locate(share).unwrap(),
         account: ACCOUNT.to_owned(),

@@ -37,7 +37,7 @@ fn refusals() {
     assert!(said.starts_with(denied), "{said}");
     let said = Mounted::refused(&wish(&samba, "nothing"));
     assert!(said.starts_with("mount error(2): No such file or directory: the server"), "{said}");
-    let server: wharf_smb::Server = format!("{}/docs", samba.address()).parse().unwrap();
+    let server = wharf_smb::Server::parse(&format!("{}/docs", samba.address())).unwrap();
     let mut nowhere = wish(&samba, "docs");
     nowhere.location = server.locate("nowhere").unwrap();
     let said = Mounted::refused(&nowhere);
