@@ -23,7 +23,7 @@ mod wish;
 
 use std::process::ExitCode;
 
-pub use place::{LOCK, Place, PlaceError};
+pub use place::{Place, PlaceError};
 pub use server::{Location, Server};
 pub use wish::{Answer, Refusal, Via, Wish};
 

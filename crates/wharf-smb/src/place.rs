@@ -17,7 +17,7 @@ use nix::{
 };
 
 /// The file whose lock the serving process holds.
-pub const LOCK: &str = "lock";
+const LOCK: &str = "lock";
 
 /// The directory of one mount.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +46,13 @@ pub enum PlaceError {
     },
 }
 
+impl PlaceError {
+    fn file(path: &Utf8Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File { path, source }
+    }
+}
+
 impl Place {
     /// The place at a path, whether there is one or not.
     pub fn at(path: Utf8PathBuf) -> Self {
@@ -67,6 +74,10 @@ impl Place {
         self.0.join("log")
     }
 
+    fn lock(&self) -> Utf8PathBuf {
+        self.0.join(LOCK)
+    }
+
     /// The place that has this root.
     pub fn of_root(root: &Utf8Path) -> Option<Self> {
         root.parent().filter(|_| root.file_name() == Some("root")).map(|dir| Self(dir.to_owned()))
@@ -75,15 +86,14 @@ impl Place {
     /// Makes the directories; there must be no mount.
     pub fn make(&self) -> Result<(), PlaceError> {
         let root = self.root();
-        fs::create_dir_all(&root).map_err(|source| PlaceError::File { path: root, source })?;
-        let lock = self.0.join(LOCK);
-        let made = fs::File::create(&lock);
-        made.map(drop).map_err(|source| PlaceError::File { path: lock, source })
+        fs::create_dir_all(&root).map_err(PlaceError::file(&root))?;
+        let lock = self.lock();
+        fs::File::create(&lock).map(drop).map_err(PlaceError::file(&lock))
     }
 
     /// The process that serves the mount; `None`: nobody.
     pub fn served_by(&self) -> Option<Pid> {
-        let file = fs::File::open(self.0.join(LOCK)).ok()?;
+        let file = fs::File::open(self.lock()).ok()?;
         let mut lock = whole_file(libc::F_RDLCK);
         fcntl(file.file(), FcntlArg::F_GETLK(&mut lock)).ok()?;
         let is_free = i32::from(lock.l_type) == libc::F_UNLCK;
@@ -102,7 +112,7 @@ impl Place {
             // With it the kernel's connection ends, and with that everything that waits for it.
             match kill(pid, Signal::SIGKILL) {
                 Ok(()) | Err(Errno::ESRCH) => {}
-                Err(error) => return Err(self.failed(error.into())),
+                Err(error) => return Err(PlaceError::file(&self.0)(error.into())),
             }
         }
         let root = self.root();
@@ -115,21 +125,17 @@ impl Place {
             }
         }
         // Never what is in it: were it still mounted that would be the share.
-        for path in [root, self.0.join("log"), self.0.join(LOCK), self.0.clone()] {
+        for path in [root, self.log(), self.lock(), self.0.clone()] {
             let removed =
                 if path.is_dir() { fs::remove_dir(&path) } else { fs::remove_file(&path) };
             match removed {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(PlaceError::File { path, source: error });
+                    return Err(PlaceError::file(&path)(error));
                 }
                 Ok(()) | Err(_) => {}
             }
         }
         Ok(())
-    }
-
-    fn failed(&self, source: io::Error) -> PlaceError {
-        PlaceError::File { path: self.0.clone(), source }
     }
 }
 
