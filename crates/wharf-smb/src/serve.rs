@@ -120,9 +120,7 @@ fn begin() -> Result<Served, Refusal> {
 }
 
 fn serve(share: Share, device: OwnedFd) -> io::Result<Session<Share>> {
-    let mut config = Config::default();
-    config.acl = SessionACL::All;
-    let session = Session::from_fd(share, device, SessionACL::All, config)?;
+    let session = Session::from_fd(share, device, SessionACL::All, Config::default())?;
     mount::drop_rights()?;
     Ok(session)
 }

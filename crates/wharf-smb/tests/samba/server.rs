@@ -80,9 +80,15 @@ impl Samba {
             self.path("log").display(),
             self.path("state/passdb.tdb").display(),
         );
-        for name in ["private", "lock", "state", "cache", "pid", "ncalrpc"] {
-            writeln!(text, "{name} {} = {}", directory(name), self.path("state").display())
-                .unwrap();
+        for option in [
+            "private dir",
+            "lock directory",
+            "state directory",
+            "cache directory",
+            "pid directory",
+            "ncalrpc dir",
+        ] {
+            writeln!(text, "{option} = {}", self.path("state").display()).unwrap();
         }
         let share = self.path("share");
         write!(
@@ -158,8 +164,4 @@ pub(crate) fn wait_until(mut is_so: impl FnMut() -> bool) -> bool {
         thread::sleep(Duration::from_millis(20));
     }
     true
-}
-
-fn directory(name: &str) -> &'static str {
-    if matches!(name, "private" | "ncalrpc") { "dir" } else { "directory" }
 }
