@@ -48,23 +48,8 @@ impl Storage {
 
     /// Removes what nobody needs any more.
     pub fn collect(&self, now: SystemTime) -> Result<(), RegistryError> {
-        let is_due = {
-            let mut freed = self.freed();
-            let is_due = freed.everything_at.is_none_or(|last| {
-                // A clock that was put back is no reason to wait.
-                now.duration_since(last).map_or(true, |since| since >= PERIOD)
-            });
-            if is_due {
-                freed.everything_at = Some(now);
-            }
-            is_due
-        };
-        if !is_due {
-            let freed = self.freed();
-            let repositories: HashSet<_> =
-                freed.released.iter().map(|(found, _)| found.clone()).collect();
-            drop(freed);
-            for one in &repositories {
+        if !self.everything_is_due(now) {
+            for one in &self.with_released(now) {
                 self.collect_or_tell(one, now);
             }
             return Ok(());
@@ -75,6 +60,31 @@ impl Storage {
             }
         }
         Ok(())
+    }
+
+    /// Whether everything is to be looked at, which is noted.
+    fn everything_is_due(&self, now: SystemTime) -> bool {
+        let mut freed = self.freed();
+        let is_due = freed.everything_at.is_none_or(|last| {
+            // A clock that was put back is no reason to wait.
+            now.duration_since(last).map_or(true, |since| since >= PERIOD)
+        });
+        if is_due {
+            freed.everything_at = Some(now);
+        }
+        is_due
+    }
+
+    /// Repositories where something that became free is due or already gone.
+    fn with_released(&self, now: SystemTime) -> HashSet<Repository> {
+        let released = self.freed().released.clone();
+        let is_due = |path: &Path| match changed(path) {
+            Ok(Some(at)) => is_over(at, RELEASED_MAX, now),
+            // Whoever looks closer tells what is wrong.
+            Ok(None) | Err(_) => true,
+        };
+        let due = released.into_iter().filter(|(at, digest)| is_due(&at.blob(digest)));
+        due.map(|(at, _)| at).collect()
     }
 
     /// One repository's trouble is not another's.
@@ -104,8 +114,7 @@ impl Storage {
             let is_released = freed.released.contains(&key);
             let most = if is_released { RELEASED_MAX } else { ALONE_MAX };
             let path = repository.blob(&key.1);
-            if changed(&path)?.is_some_and(|at| now.duration_since(at).is_ok_and(|age| age > most))
-            {
+            if changed(&path)?.is_some_and(|at| is_over(at, most, now)) {
                 durable::remove(&path)?;
                 freed.released.remove(&key);
             }
@@ -191,6 +200,11 @@ fn named(document: &Value) -> HashSet<Digest> {
         }
     }
     found
+}
+
+/// Whether something is longer ago than that.
+fn is_over(at: SystemTime, most: Duration, now: SystemTime) -> bool {
+    now.duration_since(at).is_ok_and(|age| age > most)
 }
 
 /// When a file last changed in any way, if it is there.

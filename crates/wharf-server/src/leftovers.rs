@@ -36,6 +36,10 @@ impl App {
                     if let Err(error) = self.sweep().await {
                         tracing::warn!(?error, "what deleted resources left is not swept");
                     }
+                    // Nobody who makes or deletes something waits for this.
+                    if let Err(error) = self.registries.collect().await {
+                        tracing::warn!(?error, "registries are not collected");
+                    }
                 }
             }
         }

@@ -57,10 +57,9 @@ impl Registries {
             .map_err(|error| Error::internal(chain(&error)))
     }
 
-    /// Removes what is kept for registries that are not there any more, uploads left alone, and blobs
-    /// that no manifest names.
+    /// Removes what is kept for registries that are not there any more.
     pub(crate) async fn sweep(&self) -> Result<(), Error> {
-        let (store, now) = (self.store.clone(), self.clock.now());
+        let store = self.store.clone();
         self.blocking(move |storage| {
             for name in storage.registries()? {
                 // What cannot be looked up is kept.
@@ -68,8 +67,16 @@ impl Registries {
                     storage.delete_registry(&name)?;
                 }
             }
-            let since = Duration::from_millis(now.as_millisecond().try_into().unwrap_or_default());
-            let now = SystemTime::UNIX_EPOCH + since;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Removes uploads left alone and blobs that no manifest names, which takes long where much is kept.
+    pub(crate) async fn collect(&self) -> Result<(), Error> {
+        let now = self.clock.now().as_millisecond().try_into().unwrap_or_default();
+        let now = SystemTime::UNIX_EPOCH + Duration::from_millis(now);
+        self.blocking(move |storage| {
             storage.sweep_uploads(now)?;
             storage.collect(now)
         })

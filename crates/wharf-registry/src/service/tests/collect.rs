@@ -1,19 +1,19 @@
 //! What is collected, and when.
 
-use std::{
-    fs,
-    os::unix::fs::MetadataExt as _,
-    time::{Duration, SystemTime},
-};
+use std::{fs, os::unix::fs::MetadataExt as _, time::Duration};
 
 use super::*;
 
 impl Lab {
     /// Collects as if so many hours had passed.
     fn collect_after(&self, hours: u64) {
+        self.collect_after_minutes(hours * 60);
+    }
+
+    fn collect_after_minutes(&self, minutes: u64) {
         let file = tempfile::NamedTempFile::new_in(self.dir.path()).unwrap();
         let now = fs::metadata(file.path()).unwrap().modified().unwrap();
-        self.service.storage.collect(now + Duration::from_secs(hours * 3600 + 60)).unwrap();
+        self.service.storage.collect(now + Duration::from_mins(minutes + 1)).unwrap();
     }
 
     fn has(&self, repository: &str, digest: &str) -> bool {
@@ -158,6 +158,43 @@ async fn a_repository_in_which_nothing_is_left_goes_and_can_be_made_again() {
     lab.delete("team/app", &image).await;
     lab.collect_after(6);
     assert!(!lab.dir.path().join("owner").exists());
-    let never = SystemTime::UNIX_EPOCH;
-    lab.service.storage.collect(never).unwrap();
+}
+
+#[tokio::test]
+async fn what_became_free_goes_on_time_between_two_looks_at_everything() {
+    let lab = Lab::new();
+    let image = lab.image_of("team/app", &[b"layer"]).await;
+    lab.image_of("team/app", &[b"more"]).await;
+    lab.collect_after_minutes(30);
+    lab.delete("team/app", &image).await;
+    lab.collect_after_minutes(50);
+    assert!(lab.has("team/app", &blob(b"layer")));
+    lab.collect_after_minutes(70);
+    assert!(!lab.has("team/app", &blob(b"layer")) && lab.has("team/app", &blob(b"more")));
+}
+
+#[tokio::test]
+async fn a_repository_goes_as_soon_as_its_last_blob_was_deleted() {
+    let lab = Lab::new();
+    let image = lab.image_of("team/app", &[b"layer"]).await;
+    lab.collect_after(0);
+    lab.delete("team/app", &image).await;
+    lab.collect_after(0);
+    assert!(lab.dir.path().join("owner/team/app").exists());
+    for bytes in [&b"layer"[..], b"{}"] {
+        let path = format!("/v2/owner/team/app/blobs/{}", blob(bytes));
+        assert_eq!(lab.ask("DELETE", &path).await.status, 202);
+    }
+    lab.collect_after(0);
+    assert!(!lab.dir.path().join("owner").exists());
+}
+
+#[tokio::test]
+async fn a_clock_that_was_put_back_is_no_reason_to_wait() {
+    let lab = Lab::new();
+    lab.image_of("team/app", &[b"layer"]).await;
+    lab.collect_after(100);
+    let alone = lab.push("team/app", b"alone").await;
+    lab.collect_after(25);
+    assert!(!lab.has("team/app", &alone) && lab.has("team/app", &blob(b"layer")));
 }
