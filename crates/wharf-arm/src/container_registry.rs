@@ -28,8 +28,12 @@ const ECHOED: [&str; 6] = [
     "networkRuleBypassAllowedForTasks",
 ];
 
-/// Refused unless they are off.
-const REFUSED: [&str; 3] = ["anonymousPullEnabled", "dataEndpointEnabled", "encryption"];
+/// Refused unless they are off, and why.
+const REFUSED: [(&str, &str); 3] = [
+    ("anonymousPullEnabled", "whoever pulls has to log in"),
+    ("dataEndpointEnabled", "blobs come from the login server"),
+    ("encryption", "blobs are kept as they were sent"),
+];
 
 /// 5 to 50 letters and digits.
 pub fn check_name(name: &str) -> Result<(), Error> {
@@ -107,11 +111,11 @@ fn known_sku(node: &Node<'_>) -> Result<&'static str, Error> {
 }
 
 fn switches(properties: &Node<'_>) -> Result<Map<String, Value>, Error> {
-    for name in REFUSED {
+    for (name, why) in REFUSED {
         if let Some(node) = properties.get(name)
             && !is_off(node.value)
         {
-            return Err(unsupported(&node.path, "a registry is opened by its admin user only"));
+            return Err(unsupported(&node.path, why));
         }
     }
     if let Some(node) = properties.get("roleAssignmentMode")
