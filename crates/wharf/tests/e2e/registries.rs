@@ -190,58 +190,6 @@ fn a_registry_is_closed_without_its_admin_user_and_old_passwords_open_it_no_more
 }
 
 #[test]
-fn a_group_pulls_with_an_identity_that_may_pull_and_with_no_other() {
-    let wharf = Daemon::start();
-    let registry = Registry::create(&wharf, "trusting");
-    let image = registry.push(&registry.password(0), "team/busybox:v1");
-    let put = |id: &str, version: &str, body: &Value| {
-        let answer = send(&wharf, "PUT", &format!("{id}?{version}"), Some(&body.to_string()));
-        assert!(matches!(answer.status, 200 | 201), "{id}: {}", answer.body);
-        answer.body
-    };
-    let identity = |name: &str| {
-        let kind = "Microsoft.ManagedIdentity/userAssignedIdentities";
-        let id = format!("{}/providers/{kind}/{name}", registry.home);
-        put(&id, "api-version=2023-01-31", &json!({ "location": "local" }))
-    };
-    let (puller, stranger) = (identity("puller"), identity("stranger"));
-    let roles = "providers/Microsoft.Authorization/roleDefinitions";
-    let acr_pull = "7f951dda-4ed3-4680-a7ca-43fe172d538d";
-    let assignment = "providers/Microsoft.Authorization/roleAssignments";
-    put(
-        &format!("{}/{assignment}/11111111-2222-3333-4444-555555555555", registry.path),
-        "api-version=2022-04-01",
-        &json!({ "properties": {
-            "principalId": puller["properties"]["principalId"],
-            "roleDefinitionId": format!("{}/{roles}/{acr_pull}", subscription(&wharf)),
-        } }),
-    );
-    let server = wharf.address();
-    let create = |name: &str, identity: &Value| {
-        let line = ["create", name, "--image", &image, "--restart-policy", "Never"];
-        let identity = identity["id"].as_str().unwrap();
-        let login = ["--registry-login-server", &server, "--acr-identity", identity];
-        let command = ["--command-line", "echo pulled-as-identity"];
-        wharf.run(&[&line[..], &login, &command].concat())
-    };
-    let refused = text(&create("theirs", &stranger).stderr);
-    assert!(refused.contains("InaccessibleImage"), "{refused}\n{}", wharf.log());
-    let created = create("mine", &puller);
-    assert!(created.status.success(), "{}\n{}", text(&created.stderr), wharf.log());
-    wharf.wait_for_state("mine", "Succeeded");
-    assert_eq!(wharf.ok(&["logs", "mine"]), "pulled-as-identity\n");
-    let told = &wharf.show("mine")["properties"]["imageRegistryCredentials"][0];
-    assert_eq!((&told["server"], &told["identity"]), (&json!(server), &puller["id"]));
-    // It is here now, and still only for whoever may pull it.
-    assert!(!create("theirs", &stranger).status.success());
-    // An identity that was deleted pulls nothing any more, not even one made anew by its name.
-    let id = format!("{}?api-version=2023-01-31", puller["id"].as_str().unwrap());
-    assert_eq!(send(&wharf, "DELETE", &id, None).status, 200);
-    let refused = text(&create("mine-again", &identity("puller")).stderr);
-    assert!(refused.contains("InaccessibleImage"), "{refused}");
-}
-
-#[test]
 fn names_of_registries_are_taken_for_the_whole_host() {
     let wharf = Daemon::start();
     let registry = Registry::create(&wharf, "unique");

@@ -70,36 +70,58 @@ fn an_image_is_named_by_a_login_server_that_nobody_resolves_and_no_layer_is_copi
     clear(&wharf, &registry.home);
 }
 
+/// Makes a user-assigned identity.
+fn identity(registry: &Registry<'_>, name: &str) -> Value {
+    let kind = "providers/Microsoft.ManagedIdentity/userAssignedIdentities";
+    let path = format!("{}/{kind}/{name}?api-version=2023-01-31", registry.home);
+    let body = json!({ "location": "local" }).to_string();
+    let made = send(registry.wharf, "PUT", &path, Some(&body));
+    assert!(matches!(made.status, 200 | 201), "{}", made.body);
+    made.body
+}
+
 #[test]
 fn a_group_pulls_as_an_identity_that_has_the_role_to_pull() {
     let wharf = Daemon::start();
     let registry = Registry::create(&wharf, "harbour");
-    registry.push(&registry.password(1), "team/busybox:v1");
+    let by_path = registry.push(&registry.password(1), "team/busybox:v1");
     let off = json!({ "properties": { "adminUserEnabled": false } });
     assert_eq!(registry.send("PATCH", "", &off).0, 200);
     let image = format!("{}/team/busybox:v1", registry.login_server());
-    let provider = "providers/Microsoft.ManagedIdentity/userAssignedIdentities/puller";
-    let path = format!("{}/{provider}?api-version=2023-01-31", registry.home);
-    let made = send(&wharf, "PUT", &path, Some(&json!({ "location": "local" }).to_string())).body;
-    let id = made["id"].as_str().unwrap();
-    let as_identity = ["--acr-identity", id];
-    let (is_made, told) = create(&wharf, "refused", &image, &as_identity);
-    let reason = "has no role there that allows it to pull, such as AcrPull";
-    assert!(!is_made && told.contains("InaccessibleImage") && told.contains(reason), "{told}");
+    let (puller, stranger) = (identity(&registry, "puller"), identity(&registry, "stranger"));
+    let id = puller["id"].as_str().unwrap();
+    let refused = |name: &str, identity: &Value| {
+        let identity = identity["id"].as_str().unwrap();
+        let (is_made, told) = create(&wharf, name, &image, &["--acr-identity", identity]);
+        let reason = "has no role there that allows it to pull, such as AcrPull";
+        assert!(!is_made && told.contains("InaccessibleImage") && told.contains(reason), "{told}");
+    };
+    refused("refused", &puller);
     let subscription = registry.home.split("/resourceGroups").next().unwrap();
     let authorization = "providers/Microsoft.Authorization";
     let assignment = json!({ "properties": {
-        "principalId": made["properties"]["principalId"],
+        "principalId": puller["properties"]["principalId"],
         "roleDefinitionId": format!("{subscription}/{authorization}/roleDefinitions/{ACR_PULL}"),
     } });
     let scope = registry.send("GET", "", &Value::Null).1["id"].as_str().unwrap().to_owned();
     let name = "roleAssignments/11111111-2222-3333-4444-555555555555?api-version=2022-04-01";
     let path = format!("{scope}/{authorization}/{name}");
     assert_eq!(send(&wharf, "PUT", &path, Some(&assignment.to_string())).status, 201);
-    let (is_made, told) = create(&wharf, "own", &image, &as_identity);
-    assert!(is_made, "{told}\n{}", wharf.log());
-    wharf.wait_for_state("own", "Succeeded");
-    assert_eq!(wharf.ok(&["logs", "own"]), "from-own-registry\n");
+    for (name, image) in [("own", &image), ("by-path", &by_path)] {
+        let (is_made, told) = create(&wharf, name, image, &["--acr-identity", id]);
+        assert!(is_made, "{told}\n{}", wharf.log());
+        wharf.wait_for_state(name, "Succeeded");
+        assert_eq!(wharf.ok(&["logs", name]), "from-own-registry\n");
+        let told = &wharf.show(name)["properties"]["imageRegistryCredentials"][0];
+        let server = image.split('/').next().unwrap();
+        assert_eq!((&told["server"], &told["identity"]), (&json!(server), &puller["id"]));
+    }
+    // It is here now, and still only for whoever may pull it.
+    refused("refused", &stranger);
+    // An identity that was deleted pulls nothing any more, not even one made anew by its name.
+    let path = format!("{id}?api-version=2023-01-31");
+    assert_eq!(send(&wharf, "DELETE", &path, None).status, 200);
+    refused("refused", &identity(&registry, "puller"));
     wharf.clear();
     clear(&wharf, &registry.home);
 }
