@@ -1,6 +1,7 @@
 import { Button, Select, Tab, TabList } from "@fluentui/react-components";
 import { Suspense, useState } from "react";
 import { call, groupId, home, useAsync, usePermissions, type Json } from "../../api";
+import { ActivityTable } from "../../parts/ActivityTable";
 import { ConfirmDelete } from "../../parts/dialogs";
 import { siteOf, stateOf } from "../../parts/group";
 import { Empty, Failure, Loading, State } from "../../parts/show";
@@ -17,7 +18,6 @@ const Yaml = later(() => import("./Yaml"));
 const Networking = later(() => import("./Networking"));
 const Volumes = later(() => import("./Volumes"));
 const Identity = later(() => import("./Identity"));
-const GroupActivity = later(() => import("./GroupActivity"));
 const TABS = ["Overview", "Containers", "Events", "Logs", "Connect", "Metrics", "Networking", "Volumes", "Identity", "Activity log", "YAML"];
 
 export default function GroupPage({ rg, name }: { rg: string; name: string }) {
@@ -92,7 +92,7 @@ function Shown({ id, rg, name }: { id: string; rg: string; name: string }) {
         {tab === "Networking" && <Networking group={group} />}
         {tab === "Volumes" && <Volumes group={group} />}
         {tab === "Identity" && <Identity group={group} />}
-        {tab === "Activity log" && <GroupActivity id={id} rg={rg} />}
+        {tab === "Activity log" && <ActivityTable filter={`resourceId eq '${id}'`} />}
         {tab === "YAML" && <Yaml id={id} group={group} canWrite={isAllowed("write")} />}
       </Suspense>
       {isDeleting && <ConfirmDelete names={[name]} onClose={() => setDeleting(false)} onDelete={() => act("DELETE", "").then(() => go("/"))} />}
