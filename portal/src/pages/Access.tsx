@@ -1,6 +1,7 @@
 import { Button, Field, Select } from "@fluentui/react-components";
 import { useState } from "react";
 import { call, get, home, listAll, parseId, useAsync, usePermissions, type Json } from "../api";
+import { useAct } from "../parts/act";
 import { ConfirmDelete, FormDialog } from "../parts/dialogs";
 import { Age, Empty, Failure } from "../parts/show";
 import { Actions, Listed, Table } from "../parts/Table";
@@ -32,12 +33,8 @@ export default function Access() {
   const can = usePermissions(value?.sub);
   const [isAdding, setAdding] = useState(false);
   const [doomed, setDoomed] = useState<{ id: string; name: string }>();
-  const [failure, setFailure] = useState<Error>();
+  const { failure, act } = useAct();
   const isDeleter = can("Microsoft.Authorization/roleAssignments/delete");
-  const remove = (id: string) => {
-    setFailure(undefined);
-    call("DELETE", id).then(reload, setFailure);
-  };
   const roleOf = (assignment: Json) => value!.roles.find((role) => role.name === lastOf(assignment.properties.roleDefinitionId))?.properties.roleName ?? lastOf(assignment.properties.roleDefinitionId);
   const whoOf = (assignment: Json) => value!.principals.get(assignment.properties.principalId) ?? { name: assignment.properties.principalId, kind: assignment.properties.principalType };
   return (
@@ -67,7 +64,7 @@ export default function Access() {
         )}
       </Listed>
       {value && isAdding && <Add known={value} onDone={reload} onClose={() => setAdding(false)} />}
-      {doomed && <ConfirmDelete names={[doomed.name]} loss={`${doomed.name} loses this role; their account stays.`} onDelete={() => remove(doomed.id)} onClose={() => setDoomed(undefined)} />}
+      {doomed && <ConfirmDelete names={[doomed.name]} loss={`${doomed.name} loses this role; their account stays.`} onDelete={() => act(call("DELETE", doomed.id), reload)} onClose={() => setDoomed(undefined)} />}
     </>
   );
 }

@@ -1,6 +1,7 @@
 import { Button, Field, Input } from "@fluentui/react-components";
 import { useState } from "react";
 import { call, get, home, parseId, useAsync, usePermissions, type Json } from "../api";
+import { useAct } from "../parts/act";
 import { ConfirmDelete, FormDialog } from "../parts/dialogs";
 import { bad } from "../parts/format";
 import { ResourceGroup, useResourceGroup } from "../parts/resource-group";
@@ -42,11 +43,7 @@ function Network({ network, onChange }: { network: Json; onChange: () => void })
   const [isAdding, setAdding] = useState(false);
   /** What is to be deleted: a subnet, or the network itself. */
   const [doomed, setDoomed] = useState<Json>();
-  const [failure, setFailure] = useState<Error>();
-  const remove = (target: Json) => {
-    setFailure(undefined);
-    call("DELETE", target.id).then(onChange, setFailure);
-  };
+  const { failure, act } = useAct();
   const inside = (subnet: Json) => [...groups.values()].filter(({ group }) => group.properties.subnetIds?.some((one: Json) => one.id.toLowerCase() === subnet.id.toLowerCase()));
   const isDeleter = can(`${NETWORKS}/subnets/delete`);
   return (
@@ -72,7 +69,7 @@ function Network({ network, onChange }: { network: Json; onChange: () => void })
         </Table>
       )}
       {isAdding && <AddSubnet network={network} onDone={onChange} onClose={() => setAdding(false)} />}
-      {doomed && <ConfirmDelete names={[doomed.name]} loss={doomed === network ? "The network is deleted with its subnets." : "The subnet is deleted."} onDelete={() => remove(doomed)} onClose={() => setDoomed(undefined)} />}
+      {doomed && <ConfirmDelete names={[doomed.name]} loss={doomed === network ? "The network is deleted with its subnets." : "The subnet is deleted."} onDelete={() => act(call("DELETE", doomed.id), onChange)} onClose={() => setDoomed(undefined)} />}
     </section>
   );
 }

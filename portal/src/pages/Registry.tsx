@@ -1,6 +1,7 @@
 import { Button } from "@fluentui/react-components";
 import { useState } from "react";
 import { home, useAsync, usePermissions, type Json } from "../api";
+import { useAct } from "../parts/act";
 import { Copy } from "../parts/Copy";
 import { ConfirmDelete } from "../parts/dialogs";
 import { Facts } from "../parts/Facts";
@@ -27,13 +28,7 @@ function Shown({ registry, rg, onChange }: { registry: Json; rg: string; onChang
   const { id, name, sku, properties } = registry;
   const can = usePermissions(id);
   const [asked, setAsked] = useState<"keys" | "delete">();
-  const [failure, setFailure] = useState<Error>();
-  const [isBusy, setBusy] = useState(false);
-  const act = (work: Promise<unknown>, done: () => void) => {
-    setFailure(undefined);
-    setBusy(true);
-    work.then(done, setFailure).finally(() => setBusy(false));
-  };
+  const { failure, isBusy, act } = useAct();
   const setAdmin = (adminUserEnabled: boolean) => act(arm("PATCH", id, { properties: { adminUserEnabled } }), onChange);
   const facts: [string, React.ReactNode][] = [
     ["Login server", <>{properties.loginServer} <Copy label="login server" text={properties.loginServer} /></>],

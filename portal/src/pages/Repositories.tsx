@@ -1,6 +1,7 @@
 import { Button } from "@fluentui/react-components";
 import { useState } from "react";
 import { useAsync } from "../api";
+import { useAct } from "../parts/act";
 import { Copy } from "../parts/Copy";
 import { ConfirmDelete } from "../parts/dialogs";
 import { bytesOf } from "../parts/format";
@@ -41,11 +42,7 @@ function Repository({ content, server, name, canDelete }: RepositoryProps) {
   const { value, error, reload } = useAsync(`${server}/${name}`, () => content.tags(name));
   const [count, setCount] = useState(STEP);
   const [doomed, setDoomed] = useState<string>();
-  const [failure, setFailure] = useState<Error>();
-  const remove = (tag: string) => {
-    setFailure(undefined);
-    content.remove(name, tag).then(reload, setFailure);
-  };
+  const { failure, act } = useAct();
   return (
     <section className="card" aria-label={`Repository ${name}`}>
       <h3>{name}</h3>
@@ -58,7 +55,7 @@ function Repository({ content, server, name, canDelete }: RepositoryProps) {
         )}
       </Listed>
       {value && value.length > count && <div><Button onClick={() => setCount(count + STEP)}>Show more of {value.length}</Button></div>}
-      {doomed && <ConfirmDelete names={[`${name}:${doomed}`]} loss="Nobody can pull the image by this tag any more." onDelete={() => remove(doomed)} onClose={() => setDoomed(undefined)} />}
+      {doomed && <ConfirmDelete names={[`${name}:${doomed}`]} loss="Nobody can pull the image by this tag any more." onDelete={() => act(content.remove(name, doomed), reload)} onClose={() => setDoomed(undefined)} />}
     </section>
   );
 }

@@ -1,6 +1,7 @@
 import { Button, Field, Input } from "@fluentui/react-components";
 import { useState } from "react";
 import { useAsync } from "../api";
+import { useAct } from "./act";
 import { Copy } from "./Copy";
 import { Modal } from "./dialogs";
 import { Failure, Loading } from "./show";
@@ -24,11 +25,7 @@ interface Props {
 export function Keys({ about, user, load, renew, onClose }: Props) {
   const { value, error } = useAsync("keys", load);
   const [fresh, setFresh] = useState<Key[]>();
-  const [failure, setFailure] = useState<Error>();
-  const begin = (name: string) => {
-    setFailure(undefined);
-    renew!(name).then(setFresh, setFailure);
-  };
+  const { failure, act } = useAct();
   return (
     <Modal title="Access keys" close="Close" onClose={onClose}>
       <p>{about}</p>
@@ -38,7 +35,7 @@ export function Keys({ about, user, load, renew, onClose }: Props) {
       {(fresh ?? value)?.map((key) => (
         <div className="line" key={key.name}>
           <Field label={key.name}><Input readOnly type="password" value={key.value} contentAfter={<Copy label={key.name} text={key.value} />} /></Field>
-          {renew && <Button aria-label={`Renew ${key.name}`} onClick={() => begin(key.name)}>Renew</Button>}
+          {renew && <Button aria-label={`Renew ${key.name}`} onClick={() => act(renew(key.name), setFresh)}>Renew</Button>}
         </div>
       ))}
     </Modal>

@@ -1,5 +1,6 @@
 import { Button, Field, Input } from "@fluentui/react-components";
 import { useLayoutEffect, useRef, useState, type ReactNode } from "react";
+import { useAct } from "./act";
 import { Failure } from "./show";
 
 interface ModalProps {
@@ -71,21 +72,9 @@ interface FormProps {
 
 /** A dialog that asks for something and does it. */
 export function FormDialog({ title, verb, isReady, children, onSubmit, onClose }: FormProps) {
-  const [failure, setFailure] = useState<Error>();
-  const [isBusy, setBusy] = useState(false);
-  const submit = async () => {
-    setFailure(undefined);
-    setBusy(true);
-    try {
-      await onSubmit();
-      onClose();
-    } catch (error) {
-      setFailure(error as Error);
-      setBusy(false);
-    }
-  };
+  const { failure, isBusy, act } = useAct();
   return (
-    <Modal title={title} onClose={onClose} onSubmit={() => { if (isReady && !isBusy) void submit(); }}
+    <Modal title={title} onClose={onClose} onSubmit={() => { if (isReady && !isBusy) act(onSubmit(), onClose); }}
       actions={<Button appearance="primary" type="submit" disabled={!isReady || isBusy}>{verb}</Button>}>
       <Failure error={failure} />
       {children}

@@ -2,6 +2,7 @@ import { Button } from "@fluentui/react-components";
 import { useState } from "react";
 import { parseId, useAsync, usePermissions, type Json } from "../../api";
 import { ACCOUNTS, arm, keysOf, listShares, renewKey, usageOf } from "../../files";
+import { useAct } from "../../parts/act";
 import { ConfirmDelete } from "../../parts/dialogs";
 import { bytesOf } from "../../parts/format";
 import { Keys } from "../../parts/Keys";
@@ -18,12 +19,9 @@ export function Account({ account, onChange }: { account: Json; onChange: () => 
   const can = usePermissions(account.id);
   const { value, error, reload } = useAsync(account.id, () => listShares(account.id));
   const [asked, setAsked] = useState<Asked>();
-  const [failure, setFailure] = useState<Error>();
+  const { failure, act } = useAct();
   const close = () => setAsked(undefined);
-  const remove = (target: Json) => {
-    setFailure(undefined);
-    arm("DELETE", target.id).then(target === account ? onChange : reload, setFailure);
-  };
+  const remove = (target: Json) => act(arm("DELETE", target.id), target === account ? onChange : reload);
   const isWriter = can(`${ACCOUNTS}/fileServices/shares/write`);
   const isDeleter = can(`${ACCOUNTS}/fileServices/shares/delete`);
   return (

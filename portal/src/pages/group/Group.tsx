@@ -1,6 +1,7 @@
 import { Button, Select, Tab, TabList } from "@fluentui/react-components";
 import { Suspense, useState } from "react";
 import { call, groupId, home, useAsync, usePermissions, type Json } from "../../api";
+import { useAct } from "../../parts/act";
 import { ActivityTable } from "../../parts/ActivityTable";
 import { ConfirmDelete } from "../../parts/dialogs";
 import { siteOf, stateOf } from "../../parts/group";
@@ -31,8 +32,7 @@ function Shown({ id, rg, name }: { id: string; rg: string; name: string }) {
   const can = usePermissions(id);
   const [tab, setTab] = useState(() => decodeURIComponent(location.hash.slice(1)) || "Overview");
   const [isDeleting, setDeleting] = useState(false);
-  const [failure, setFailure] = useState<Error>();
-  const [isBusy, setBusy] = useState(false);
+  const { failure, isBusy, act } = useAct();
   const [container, setContainer] = useState<string>();
   const entry = [...groups.values()][0];
   if (!entry && error) return <Failure error={error} />;
@@ -47,12 +47,7 @@ function Shown({ id, rg, name }: { id: string; rg: string; name: string }) {
   const { group, createdAt } = entry;
   const state = stateOf(group);
   const isAllowed = (verb: string) => can(`Microsoft.ContainerInstance/containerGroups/${verb}`);
-  const act = (method: string, rest: string) => {
-    setFailure(undefined);
-    // Until it is answered nothing else can be asked for: a request that is sent again must not undo it.
-    setBusy(true);
-    return call(method, id + rest).catch(setFailure).finally(() => setBusy(false));
-  };
+  const begin = (verb: string) => act(call("POST", `${id}/${verb}`));
   const choose = (next: string) => {
     setTab(next);
     history.replaceState(null, "", `#${next}`);
@@ -65,9 +60,9 @@ function Shown({ id, rg, name }: { id: string; rg: string; name: string }) {
     <>
       <h1>{name} <State state={state} /></h1>
       <div className="bar">
-        {isAllowed("start/action") && <Button disabled={isBusy || !["Stopped", "Succeeded", "Failed"].includes(state)} onClick={() => act("POST", "/start")}>Start</Button>}
-        {isAllowed("stop/action") && <Button disabled={isBusy || state === "Stopped"} onClick={() => act("POST", "/stop")}>Stop</Button>}
-        {isAllowed("restart/action") && <Button disabled={isBusy || state === "Stopped"} onClick={() => act("POST", "/restart")}>Restart</Button>}
+        {isAllowed("start/action") && <Button disabled={isBusy || !["Stopped", "Succeeded", "Failed"].includes(state)} onClick={() => begin("start")}>Start</Button>}
+        {isAllowed("stop/action") && <Button disabled={isBusy || state === "Stopped"} onClick={() => begin("stop")}>Stop</Button>}
+        {isAllowed("restart/action") && <Button disabled={isBusy || state === "Stopped"} onClick={() => begin("restart")}>Restart</Button>}
         {isAllowed("delete") && <Button onClick={() => setDeleting(true)}>Delete</Button>}
         {site && <Button as="a" href={site} target="_blank" rel="noreferrer">Open site</Button>}
       </div>
@@ -95,7 +90,7 @@ function Shown({ id, rg, name }: { id: string; rg: string; name: string }) {
         {tab === "Activity log" && <ActivityTable filter={`resourceId eq '${id}'`} />}
         {tab === "YAML" && <Yaml id={id} group={group} canWrite={isAllowed("write")} />}
       </Suspense>
-      {isDeleting && <ConfirmDelete names={[name]} onClose={() => setDeleting(false)} onDelete={() => act("DELETE", "").then(() => go("/"))} />}
+      {isDeleting && <ConfirmDelete names={[name]} onClose={() => setDeleting(false)} onDelete={() => act(call("DELETE", id), () => go("/"))} />}
     </>
   );
 }

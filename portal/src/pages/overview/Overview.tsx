@@ -1,6 +1,7 @@
 import { Button, SearchBox } from "@fluentui/react-components";
 import { useMemo, useState } from "react";
 import { call, home, parseId, useAsync, usePermissions } from "../../api";
+import { useAct } from "../../parts/act";
 import { ConfirmDelete } from "../../parts/dialogs";
 import { Empty, Failure, Loading } from "../../parts/show";
 import { go } from "../../router";
@@ -17,8 +18,7 @@ export function Overview() {
   const [sort, setSort] = useState<[string, number]>(["name", 1]);
   const [chosen, setChosen] = useState(new Set<string>());
   const [isDeleting, setDeleting] = useState(false);
-  const [failure, setFailure] = useState<Error>();
-  const [isBusy, setBusy] = useState(false);
+  const { failure, isBusy, act } = useAct();
 
   const shown = useMemo(() => {
     const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
@@ -35,14 +35,10 @@ export function Overview() {
   const isDeleter = can("Microsoft.ContainerInstance/containerGroups/delete");
   const verbs = ["start", "stop", "restart"].filter((verb) => can(`Microsoft.ContainerInstance/containerGroups/${verb}/action`));
   const ids = [...chosen].filter((id) => groups.has(id));
-  const act = async (method: string, rest: string) => {
-    setFailure(undefined);
-    // As on a group's page: one request after the other.
-    setBusy(true);
+  const callAll = async (method: string, rest: string) => {
     const results = await Promise.allSettled(ids.map((id) => call(method, id + rest)));
-    setBusy(false);
     const failed = results.find((result) => result.status === "rejected");
-    if (failed) setFailure(failed.reason);
+    if (failed) throw failed.reason;
   };
 
   if (error) return <Failure error={error} title="You cannot see anything here" />;
@@ -53,7 +49,7 @@ export function Overview() {
       <div className="bar">
         {isWriter && <Button appearance="primary" onClick={() => go("/create")}>Create</Button>}
         {verbs.map((verb) => (
-          <Button key={verb} disabled={isBusy || !ids.length} onClick={() => act("POST", `/${verb}`)}>{verb[0].toUpperCase() + verb.slice(1)}</Button>
+          <Button key={verb} disabled={isBusy || !ids.length} onClick={() => act(callAll("POST", `/${verb}`))}>{verb[0].toUpperCase() + verb.slice(1)}</Button>
         ))}
         {isDeleter && <Button disabled={isBusy || !ids.length} onClick={() => setDeleting(true)}>Delete</Button>}
         <span className="grow" />
@@ -68,7 +64,7 @@ export function Overview() {
           </Empty>
         )
         : <GroupTable {...{ shown, sort, setSort, chosen, setChosen }} isChoosing={isDeleter || verbs.length > 0} />}
-      {isDeleting && <ConfirmDelete names={ids.map((id) => parseId(id).name)} onDelete={() => act("DELETE", "")} onClose={() => setDeleting(false)} />}
+      {isDeleting && <ConfirmDelete names={ids.map((id) => parseId(id).name)} onDelete={() => act(callAll("DELETE", ""))} onClose={() => setDeleting(false)} />}
     </>
   );
 }
