@@ -61,6 +61,9 @@ export const home = () =>
     return { id, location: locations.value[0]?.name ?? "local" };
   })());
 
+/** The resource groups that the user may see. */
+export const resourceGroups = async () => listAll(`${(await home()).id}/resourceGroups`);
+
 export const groupId = (sub: string, rg: string, name: string) =>
   `${sub}/resourceGroups/${rg}/providers/Microsoft.ContainerInstance/containerGroups/${name}`;
 export const parseId = (id: string) => {

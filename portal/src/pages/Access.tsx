@@ -1,6 +1,6 @@
 import { Button, Field, Select } from "@fluentui/react-components";
 import { useState } from "react";
-import { call, get, home, listAll, parseId, useAsync, usePermissions, type Json } from "../api";
+import { call, home, listAll, parseId, resourceGroups, useAsync, usePermissions, type Json } from "../api";
 import { useAct } from "../parts/act";
 import { ConfirmDelete, FormDialog } from "../parts/dialogs";
 import { Age, Empty, Failure } from "../parts/show";
@@ -19,9 +19,8 @@ interface Known {
 
 async function load(): Promise<Known> {
   const { id: sub } = await home();
-  const list = async (path: string) => (await get(path)).value as Json[];
-  const of = async ([collection, kind]: string[]) => (await list(`/wharf/v1/identity/${collection}`).catch(() => [])).map((one) => [one.id, { name: one.userPrincipalName ?? one.displayName, kind }] as const);
-  const [roles, assignments, ...principals] = await Promise.all([list(`${sub}/${AUTHORIZATION}/roleDefinitions`), list(`${sub}/${AUTHORIZATION}/roleAssignments`), ...COLLECTIONS.map(of)]);
+  const of = async ([collection, kind]: string[]) => (await listAll(`/wharf/v1/identity/${collection}`).catch(() => [])).map((one) => [one.id, { name: one.userPrincipalName ?? one.displayName, kind }] as const);
+  const [roles, assignments, ...principals] = await Promise.all([listAll(`${sub}/${AUTHORIZATION}/roleDefinitions`), listAll(`${sub}/${AUTHORIZATION}/roleAssignments`), ...COLLECTIONS.map(of)]);
   return { sub, roles, assignments, principals: new Map(principals.flat()) };
 }
 
@@ -71,7 +70,7 @@ export default function Access() {
 
 function Add({ known, onDone, onClose }: { known: Known; onDone: () => void; onClose: () => void }) {
   const { value: scopes } = useAsync("scopes", async () => {
-    const [rgs, resources] = await Promise.all(["resourceGroups", "resources"].map((kind) => listAll(`${known.sub}/${kind}?api-version=2022-12-01`)));
+    const [rgs, resources] = await Promise.all([resourceGroups(), listAll(`${known.sub}/resources`)]);
     return { rgs, resources };
   });
   const roles = [...known.roles].sort((a, b) => a.properties.roleName.localeCompare(b.properties.roleName));

@@ -1,6 +1,6 @@
 import { Button, Field, Input, ProgressBar } from "@fluentui/react-components";
 import { useState } from "react";
-import { call, get, home, send, useAsync, usePermissions, type Json } from "../api";
+import { call, home, listAll, send, useAsync, usePermissions, type Json } from "../api";
 import { bytesOf } from "../parts/format";
 import { Age, Empty, Failure } from "../parts/show";
 import { Listed, Table } from "../parts/Table";
@@ -8,7 +8,7 @@ import { Listed, Table } from "../parts/Table";
 export default function Images() {
   const { value: sub } = useAsync("home", home);
   const can = usePermissions(sub?.id);
-  const { value, error, reload } = useAsync("images", async () => (await get("/wharf/v1/images")).value as Json[]);
+  const { value, error, reload } = useAsync("images", () => listAll("/wharf/v1/images"));
   const [name, setName] = useState("");
   const [progress, setProgress] = useState<Json>();
   const [failure, setFailure] = useState<Error>();

@@ -1,6 +1,6 @@
 import { Button, Field, Input } from "@fluentui/react-components";
 import { useState } from "react";
-import { call, get, home, parseId, useAsync, usePermissions, type Json } from "../api";
+import { call, home, listAll, parseId, useAsync, usePermissions, type Json } from "../api";
 import { useAct } from "../parts/act";
 import { ConfirmDelete, FormDialog } from "../parts/dialogs";
 import { bad } from "../parts/format";
@@ -15,7 +15,7 @@ const SERVICE = "Microsoft.ContainerInstance/containerGroups";
 const NAME = /^[A-Za-z0-9]([\w.-]{0,62}\w)?$/;
 const CIDR = /^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/;
 
-export const listNetworks = async (): Promise<Json[]> => (await get(`${(await home()).id}/providers/${NETWORKS}`)).value;
+export const listNetworks = async () => listAll(`${(await home()).id}/providers/${NETWORKS}`);
 const subnetBody = (addressPrefix: string) => ({ properties: { addressPrefix, delegations: [{ name: "groups", properties: { serviceName: SERVICE } }] } });
 
 export default function Networks() {

@@ -42,7 +42,6 @@ export default function Registries() {
 }
 
 function CreateRegistry({ onDone, onClose }: { onDone: () => void; onClose: () => void }) {
-  const { value: sub } = useAsync("home", home);
   const rg = useResourceGroup();
   const [name, setName] = useState("");
   const [hasAdmin, setAdmin] = useState(true);
@@ -51,11 +50,12 @@ function CreateRegistry({ onDone, onClose }: { onDone: () => void; onClose: () =
   const problem = name && !isNamed ? "Use 5 to 50 letters and digits." : complaint;
   const create = async () => {
     const scope = await rg.make();
-    await arm("PUT", `${scope}/providers/${REGISTRIES}/${name}`, { location: sub!.location, sku: { name: "Basic" }, properties: { adminUserEnabled: hasAdmin } });
+    const { location } = await home();
+    await arm("PUT", `${scope}/providers/${REGISTRIES}/${name}`, { location, sku: { name: "Basic" }, properties: { adminUserEnabled: hasAdmin } });
     onDone();
   };
   return (
-    <FormDialog title="Create registry" verb="Create" isReady={rg.isReady && !!sub && isNamed && !problem} onSubmit={create} onClose={onClose}>
+    <FormDialog title="Create registry" verb="Create" isReady={rg.isReady && isNamed && !problem} onSubmit={create} onClose={onClose}>
       <Field label="Registry name" required hint="No other registry on this host has it" {...bad(!!problem, problem ?? "")}>
         <Input value={name} autoComplete="off" onChange={(_, data) => setName(data.value)} />
       </Field>

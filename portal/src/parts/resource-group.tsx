@@ -1,6 +1,6 @@
 import { Field, Input, Select } from "@fluentui/react-components";
 import { useState } from "react";
-import { call, get, home, useAsync, type Json } from "../api";
+import { call, home, resourceGroups, useAsync } from "../api";
 
 const NEW = "(new)";
 
@@ -8,7 +8,7 @@ const NEW = "(new)";
 export function useResourceGroup() {
   const { value: known } = useAsync("rgs", async () => {
     const { id, location } = await home();
-    return { id, location, rgs: (await get(`${id}/resourceGroups`)).value.map((rg: Json) => rg.name) as string[] };
+    return { id, location, rgs: (await resourceGroups()).map((rg) => rg.name as string) };
   });
   const [chosen, choose] = useState<string>();
   const [fresh, setFresh] = useState("default");

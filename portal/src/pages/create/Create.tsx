@@ -1,6 +1,6 @@
 import { Button, Tab, TabList } from "@fluentui/react-components";
 import { Suspense, useEffect, useState } from "react";
-import { call, get, groupId, home, parseId, useAsync, type Json } from "../../api";
+import { call, get, groupId, home, parseId, resourceGroups, useAsync } from "../../api";
 import { ApiError } from "../../connection";
 import { keyByName } from "../../files";
 import { useComplaint } from "../../parts/complaint";
@@ -45,7 +45,7 @@ export default function Create() {
   const { groups } = useGroups();
   const { value, error } = useAsync("wizard", async () => {
     const { id, location } = await home();
-    const rgs = (await get(`${id}/resourceGroups`)).value.map((rg: Json) => rg.name) as string[];
+    const rgs = (await resourceGroups()).map((rg) => rg.name as string);
     const limits = (await get(`${id}/providers/Microsoft.ContainerInstance/locations/${location}/capabilities`)).value[0]?.capabilities;
     return { id, location, rgs, limits };
   });

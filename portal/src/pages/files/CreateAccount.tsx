@@ -1,6 +1,6 @@
 import { Field, Input } from "@fluentui/react-components";
 import { useState } from "react";
-import { home, useAsync } from "../../api";
+import { home } from "../../api";
 import { ACCOUNTS, arm, complaintAbout } from "../../files";
 import { useComplaint } from "../../parts/complaint";
 import { FormDialog } from "../../parts/dialogs";
@@ -8,7 +8,6 @@ import { bad } from "../../parts/format";
 import { ResourceGroup, useResourceGroup } from "../../parts/resource-group";
 
 export function CreateAccount({ onDone, onClose }: { onDone: () => void; onClose: () => void }) {
-  const { value: sub } = useAsync("home", home);
   const rg = useResourceGroup();
   const [name, setName] = useState("");
   const isNamed = /^[a-z0-9]{3,24}$/.test(name);
@@ -16,11 +15,12 @@ export function CreateAccount({ onDone, onClose }: { onDone: () => void; onClose
   const problem = name && !isNamed ? "Use 3 to 24 lowercase letters and digits." : complaint;
   const create = async () => {
     const scope = await rg.make();
-    await arm("PUT", `${scope}/providers/${ACCOUNTS}/${name}`, { location: sub!.location, kind: "StorageV2", sku: { name: "Standard_LRS" } });
+    const { location } = await home();
+    await arm("PUT", `${scope}/providers/${ACCOUNTS}/${name}`, { location, kind: "StorageV2", sku: { name: "Standard_LRS" } });
     onDone();
   };
   return (
-    <FormDialog title="Create storage account" verb="Create" isReady={rg.isReady && !!sub && isNamed && !problem} onSubmit={create} onClose={onClose}>
+    <FormDialog title="Create storage account" verb="Create" isReady={rg.isReady && isNamed && !problem} onSubmit={create} onClose={onClose}>
       <Field label="Account name" required hint="No other account on this host has it" {...bad(!!problem, problem ?? "")}>
         <Input value={name} autoComplete="off" onChange={(_, data) => setName(data.value)} />
       </Field>

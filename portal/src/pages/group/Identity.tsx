@@ -1,4 +1,4 @@
-import { get, useAsync, type Json } from "../../api";
+import { listAll, useAsync, type Json } from "../../api";
 import { Empty } from "../../parts/show";
 import { Listed, Table } from "../../parts/Table";
 import { Link } from "../../router";
@@ -33,7 +33,7 @@ export default function Identity({ group }: { group: Json }) {
 function Roles({ id, principals }: { id: string; principals: Principal[] }) {
   const subscription = id.split("/").slice(0, 3).join("/");
   const { value, error } = useAsync(principals.map((one) => one.principalId).join(), async () => {
-    const of = async (path: string) => (await get(`${subscription}/providers/Microsoft.Authorization/${path}`)).value as Json[];
+    const of = (path: string) => listAll(`${subscription}/providers/Microsoft.Authorization/${path}`);
     const roles = await of("roleDefinitions");
     const found = await Promise.all(principals.map(async ({ name, principalId }) => {
       const assigned = await of(`roleAssignments?$filter=${encodeURIComponent(`principalId eq '${principalId}'`)}`);

@@ -1,5 +1,5 @@
 import { ProgressBar } from "@fluentui/react-components";
-import { get, home, useAsync, type Json } from "../../api";
+import { home, listAll, useAsync } from "../../api";
 import { stateOf } from "../../parts/group";
 import { useGroups } from "../../watch";
 
@@ -13,7 +13,7 @@ export function Gauges() {
   // Asked again when groups come, go, start or stop, not by the clock.
   const { value } = useAsync(`usages ${groups.size} ${running}`, async () => {
     const { id, location } = await home();
-    return (await get(`${id}/providers/Microsoft.ContainerInstance/locations/${location}/usages`)).value as Json[];
+    return listAll(`${id}/providers/Microsoft.ContainerInstance/locations/${location}/usages`);
   });
   return (
     <div className="cards gauges">
