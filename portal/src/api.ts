@@ -64,6 +64,13 @@ export const home = () =>
 /** The resource groups that the user may see. */
 export const resourceGroups = async () => listAll(`${(await home()).id}/resourceGroups`);
 
+/** Why something of a type cannot have a name; `version` is the query with its api-version. */
+export async function nameComplaint(type: string, version: string, name: string): Promise<string | undefined> {
+  const provider = `${(await home()).id}/providers/${type.split("/")[0]}`;
+  const answer = await call("POST", `${provider}/checkNameAvailability?${version}`, { name, type });
+  return answer.nameAvailable ? undefined : answer.message;
+}
+
 export const groupId = (sub: string, rg: string, name: string) =>
   `${sub}/resourceGroups/${rg}/providers/Microsoft.ContainerInstance/containerGroups/${name}`;
 export const parseId = (id: string) => {
@@ -103,9 +110,11 @@ const matches = (patterns: string[], action: string) =>
 function useKnown(scope: string | undefined): Permission[] {
   const { value } = useAsync(scope ?? "", async () => {
     if (!scope) return [];
-    const path = `${scope}/providers/Microsoft.Authorization/permissions`;
-    if (!known.has(scope)) known.set(scope, get(path).then((page) => page.value, () => []));
-    return known.get(scope)!;
+    const asked = known.get(scope) ?? listAll(`${scope}/providers/Microsoft.Authorization/permissions`);
+    known.set(scope, asked);
+    // What could not be asked is not known.
+    asked.catch(() => known.delete(scope));
+    return asked;
   });
   return value ?? [];
 }

@@ -1,6 +1,6 @@
 // Azure Files REST, as everybody else uses it: requests are signed with the account's key, which
 // stays in this page's memory, or show a token where the user may not have that.
-import { call, home, listAll, type Json } from "./api";
+import { call, home, listAll, nameComplaint, type Json } from "./api";
 import { tokenFor } from "./auth";
 import { ApiError, insist } from "./connection";
 
@@ -29,10 +29,7 @@ export const listShares = (account: string) => listAll(`${account}/fileServices/
 export const arm = (method: string, id: string, body?: unknown) => call(method, `${id}?${STORAGE}`, body);
 
 /** Why an account cannot have a name. */
-export async function complaintAbout(name: string): Promise<string | undefined> {
-  const answer = await arm("POST", `${(await home()).id}/providers/Microsoft.Storage/checkNameAvailability`, { name, type: ACCOUNTS });
-  return answer.nameAvailable ? undefined : answer.message;
-}
+export const complaintAbout = (name: string) => nameComplaint(ACCOUNTS, STORAGE, name);
 
 const keysIn = ({ keys }: Json): { name: string; value: string }[] => keys.map((key: Json) => ({ name: key.keyName, value: key.value }));
 export const keysOf = async (account: string) => keysIn(await arm("POST", `${account}/listKeys`));

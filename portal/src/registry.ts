@@ -1,6 +1,6 @@
 // Registries of this host: what they are by ARM, what is in them by the OCI distribution API, to which
 // the user shows the same token.
-import { call, home, listAll, type Json } from "./api";
+import { call, home, listAll, nameComplaint, type Json } from "./api";
 import { token } from "./auth";
 import { ApiError, insist } from "./connection";
 
@@ -27,10 +27,7 @@ export const arm = (method: string, id: string, body?: unknown) => call(method, 
 export const listRegistries = async (): Promise<Json[]> => listAll(`${(await home()).id}/providers/${REGISTRIES}?${VERSION}`);
 export const credentialsOf = (id: string): Promise<Credentials> => arm("POST", `${id}/listCredentials`);
 /** Why a registry cannot have a name. */
-export async function complaintAbout(name: string): Promise<string | undefined> {
-  const answer = await arm("POST", `${(await home()).id}/providers/Microsoft.ContainerRegistry/checkNameAvailability`, { name, type: REGISTRIES });
-  return answer.nameAvailable ? undefined : answer.message;
-}
+export const complaintAbout = (name: string) => nameComplaint(REGISTRIES, VERSION, name);
 /** Where this host itself finds a registry, whatever names it knows. */
 export const localServer = (registry: Json) => `127.0.0.1:${registry.properties.loginServer.split(":")[1] ?? 443}`;
 
