@@ -5,6 +5,7 @@ import { useAct } from "../parts/act";
 import { Copy } from "../parts/Copy";
 import { ConfirmDelete } from "../parts/dialogs";
 import { Facts } from "../parts/Facts";
+import { tagsText } from "../parts/group";
 import { Keys } from "../parts/Keys";
 import { Failure, Loading } from "../parts/show";
 import { arm, credentialsOf, localServer, REGISTRIES } from "../registry";
@@ -36,7 +37,7 @@ function Shown({ registry, rg, onChange }: { registry: Json; rg: string; onChang
     ["Resource group", rg],
     ["SKU", sku.name],
     ["Admin user", properties.adminUserEnabled ? "on" : "off"],
-    ["Tags", Object.entries(registry.tags ?? {}).map(([key, value]) => `${key}: ${value}`).join(", ") || "none"],
+    ["Tags", tagsText(registry.tags)],
   ];
   return (
     <>

@@ -3,6 +3,13 @@ import type { Json } from "../api";
 export const stateOf = (group: Json): string =>
   group.properties.instanceView?.state || group.properties.provisioningState;
 
+/** All containers of a group, init containers first. */
+export const containersOf = (group: Json): Json[] => [...(group.properties.initContainers ?? []), ...group.properties.containers];
+
+export const portText = ({ port, protocol }: Json) => `${port}/${protocol ?? "TCP"}`;
+export const tagsText = (tags?: Record<string, string>) =>
+  Object.entries(tags ?? {}).map(([name, value]) => `${name}: ${value}`).join(", ") || "none";
+
 /** What a group is made of, in short. */
 export function sizeOf(group: Json) {
   const all = group.properties.containers.map((c: Json) => c.properties.resources?.requests ?? {});

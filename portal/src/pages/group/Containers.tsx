@@ -1,6 +1,7 @@
 import type { ReactNode } from "react";
 import type { Json } from "../../api";
 import { Facts } from "../../parts/Facts";
+import { portText } from "../../parts/group";
 import { Age, State } from "../../parts/show";
 
 /** What containers were asked to be, and what became of them. */
@@ -27,7 +28,7 @@ function Container({ container: { name, properties }, isInit }: { container: Jso
     ["Command", command?.length ? <code>{command.join(" ")}</code> : "the image's own"],
     ["Requests", size(resources?.requests)],
     ["Limits", size(resources?.limits)],
-    ["Ports", list(ports, (p) => `${p.port}/${p.protocol ?? "TCP"}`)],
+    ["Ports", list(ports, portText)],
     ["Environment", list(environmentVariables, (e) => <code>{e.name}={e.value ?? "(secure)"}</code>)],
     ["Mounts", list(volumeMounts, (m) => <>{m.name} at <code>{m.mountPath}</code>{m.readOnly && ", read-only"}</>)],
     ["Probes", [livenessProbe && "liveness", readinessProbe && "readiness"].filter(Boolean).join(", ") || "none"],

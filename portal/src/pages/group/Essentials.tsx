@@ -2,7 +2,7 @@ import { Button } from "@fluentui/react-components";
 import { useState, type ReactNode } from "react";
 import type { Json } from "../../api";
 import { Facts } from "../../parts/Facts";
-import { sizeOf } from "../../parts/group";
+import { containersOf, portText, sizeOf, tagsText } from "../../parts/group";
 import { Outside } from "../../parts/Outside";
 import { Age, State } from "../../parts/show";
 import { Table } from "../../parts/Table";
@@ -20,28 +20,26 @@ export function Essentials({ group, rg, createdAt, site, canWrite }: Props) {
   const [isEditing, setEditing] = useState(false);
   const { ipAddress, restartPolicy, osType, provisioningState, sku } = group.properties;
   const { cpu, memory } = sizeOf(group);
-  const ports = (ipAddress?.ports ?? []).map((p: Json) => `${p.port}/${p.protocol ?? "TCP"}`).join(", ");
-  const tags = Object.entries(group.tags ?? {}).map(([name, value]) => `${name}: ${value}`).join(", ") || "none";
   const facts: [string, ReactNode][] = [
     ["Resource group", rg],
     ["Location", group.location],
     ["Provisioning", provisioningState],
     ["Address", ipAddress?.ip ? (site ? <Outside href={site}>{ipAddress.ip}</Outside> : ipAddress.ip) : "none"],
     ["DNS name", ipAddress?.fqdn ?? "none"],
-    ["Ports", ports || "none"],
+    ["Ports", (ipAddress?.ports ?? []).map(portText).join(", ") || "none"],
     ["Size", `${cpu} CPU, ${memory} GB memory`],
     ["Restart policy", restartPolicy],
     ["OS type", osType],
     ["SKU", sku],
     ["Created", <Age at={createdAt} ago />],
-    ["Tags", <>{tags} {canWrite && <Button size="small" onClick={() => setEditing(true)}>Edit tags</Button>}</>],
+    ["Tags", <>{tagsText(group.tags)} {canWrite && <Button size="small" onClick={() => setEditing(true)}>Edit tags</Button>}</>],
   ];
   return (
     <>
       <div className="card"><Facts facts={facts} /></div>
       <h2>Containers</h2>
       <Table label="Containers" head={<><th>Name</th><th>State</th><th>Image</th><th className="wide">Since</th><th className="wide">Restarts</th></>}>
-        {[...(group.properties.initContainers ?? []), ...group.properties.containers].map(({ name, properties }: Json) => {
+        {containersOf(group).map(({ name, properties }) => {
           const now = properties.instanceView?.currentState ?? {};
           return (
             <tr key={name}>

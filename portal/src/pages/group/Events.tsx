@@ -1,4 +1,5 @@
 import type { Json } from "../../api";
+import { containersOf } from "../../parts/group";
 import { Age, Empty } from "../../parts/show";
 import { Table } from "../../parts/Table";
 
@@ -7,7 +8,7 @@ export function Events({ group }: { group: Json }) {
   const of = (who: string, view: Json) => (view?.events ?? []).map((event: Json) => ({ ...event, who }));
   const all = [
     ...of("group", group.properties.instanceView),
-    ...[...(group.properties.initContainers ?? []), ...group.properties.containers].flatMap((c: Json) => of(c.name, c.properties.instanceView)),
+    ...containersOf(group).flatMap((c) => of(c.name, c.properties.instanceView)),
   ].sort((a, b) => Date.parse(b.lastTimestamp) - Date.parse(a.lastTimestamp));
   if (!all.length) return <Empty title="No events yet" />;
   return (

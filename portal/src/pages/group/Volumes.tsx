@@ -1,15 +1,16 @@
 import { parseId, useAsync, type Json } from "../../api";
 import { listAccounts } from "../../files";
+import { containersOf } from "../../parts/group";
 import { Empty } from "../../parts/show";
 import { Table } from "../../parts/Table";
 import { Link } from "../../router";
 
 /** What a group mounts, and where. */
 export default function Volumes({ group }: { group: Json }) {
-  const { volumes, containers, initContainers } = group.properties;
+  const { volumes } = group.properties;
   if (!volumes?.length) return <Empty title="This group has no volumes"><p>What its containers write is lost when they are made anew.</p></Empty>;
   const mounts = (name: string) =>
-    [...(initContainers ?? []), ...containers].flatMap((c: Json) => (c.properties.volumeMounts ?? []).filter((m: Json) => m.name === name).map((m: Json) => `${c.name}: ${m.mountPath}${m.readOnly ? " (read-only)" : ""}`));
+    containersOf(group).flatMap((c) => (c.properties.volumeMounts ?? []).filter((m: Json) => m.name === name).map((m: Json) => `${c.name}: ${m.mountPath}${m.readOnly ? " (read-only)" : ""}`));
   return (
     <Table label="Volumes" head={<><th>Volume</th><th>Kind</th><th>Content</th><th>Mounted</th></>}>
       {volumes.map((volume: Json) => (

@@ -2,6 +2,7 @@ import { Button, Textarea } from "@fluentui/react-components";
 import { useState } from "react";
 import { parse, stringify } from "yaml";
 import { call, type Json } from "../../api";
+import { containersOf } from "../../parts/group";
 import { Failure } from "../../parts/show";
 
 /** What a request may say: the document without what has become of it. */
@@ -10,7 +11,7 @@ function wanted(group: Json): Json {
   for (const name of ["id", "type"]) delete copy[name];
   const { properties } = copy;
   for (const name of ["instanceView", "provisioningState", "isCustomProvisioningTimeout", "provisioningTimeoutInSeconds"]) delete properties[name];
-  for (const container of [...properties.containers, ...(properties.initContainers ?? [])]) delete container.properties.instanceView;
+  for (const container of containersOf(copy)) delete container.properties.instanceView;
   if (properties.ipAddress) { delete properties.ipAddress.ip; delete properties.ipAddress.fqdn; }
   return copy;
 }
