@@ -4,6 +4,7 @@ import { call, home, listAll, parseId, useAsync, usePermissions, type Json } fro
 import { useAct } from "../parts/act";
 import { ConfirmDelete, FormDialog } from "../parts/dialogs";
 import { bad } from "../parts/format";
+import { groupPath } from "../parts/group";
 import { ResourceGroup, useResourceGroup } from "../parts/resource-group";
 import { Empty, Failure } from "../parts/show";
 import { Actions, Listed, Table } from "../parts/Table";
@@ -62,7 +63,7 @@ function Network({ network, onChange }: { network: Json; onChange: () => void })
               <td>{subnet.name}</td>
               <td>{subnet.properties.addressPrefix ?? subnet.properties.addressPrefixes?.join(", ")}</td>
               <td className="wide">{subnet.properties.networkSecurityGroup ? parseId(subnet.properties.networkSecurityGroup.id).name : "none"}</td>
-              <td>{inside(subnet).map(({ group }, index) => <span key={group.id}>{index ? ", " : ""}<GroupLink id={group.id} /></span>)}{!inside(subnet).length && (isDelegated(subnet) ? "none" : "not delegated to them")}</td>
+              <td>{inside(subnet).map(({ group }, index) => <span key={group.id}>{index ? ", " : ""}<Link to={groupPath(group.id)}>{parseId(group.id).name}</Link></span>)}{!inside(subnet).length && (isDelegated(subnet) ? "none" : "not delegated to them")}</td>
               {isDeleter && <td className="end"><Button size="small" onClick={() => setDoomed(subnet)} aria-label={`Delete subnet ${subnet.name}`}>Delete</Button></td>}
             </tr>
           ))}
@@ -76,11 +77,6 @@ function Network({ network, onChange }: { network: Json; onChange: () => void })
 
 /** Whether container groups may be in a subnet. */
 export const isDelegated = (subnet: Json) => subnet.properties.delegations.some((one: Json) => one.properties.serviceName.toLowerCase() === SERVICE.toLowerCase());
-
-function GroupLink({ id }: { id: string }) {
-  const { rg, name } = parseId(id);
-  return <Link to={`/groups/${encodeURIComponent(rg)}/${encodeURIComponent(name)}`}>{name}</Link>;
-}
 
 interface CreateProps {
   onDone: () => void;

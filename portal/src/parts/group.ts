@@ -1,4 +1,10 @@
-import type { Json } from "../api";
+import { parseId, type Json } from "../api";
+
+/** Where the portal shows a group. */
+export function groupPath(id: string): string {
+  const { rg, name } = parseId(id);
+  return `/groups/${encodeURIComponent(rg)}/${encodeURIComponent(name)}`;
+}
 
 export const stateOf = (group: Json): string =>
   group.properties.instanceView?.state || group.properties.provisioningState;
@@ -17,11 +23,13 @@ export function sizeOf(group: Json) {
   return { cpu: sum("cpu"), memory: sum("memoryInGB") };
 }
 
+/** Where a browser finds what listens on a port. */
+export const urlOf = (ip: string, port: number) => `${port === 443 ? "https" : "http"}://${ip}:${port}/`;
+
 /** Where a group's site is, if it has a port that looks like one. */
 export function siteOf(group: Json): string | undefined {
   const { ip, ports } = group.properties.ipAddress ?? {};
   const tcp = (ports ?? []).filter((p: Json) => (p.protocol ?? "TCP") === "TCP").map((p: Json) => p.port);
   const port = tcp.includes(80) ? 80 : tcp.includes(443) ? 443 : tcp[0];
-  if (!ip || !port) return undefined;
-  return port === 443 ? `https://${ip}/` : `http://${ip}${port === 80 ? "" : `:${port}`}/`;
+  return ip && port ? urlOf(ip, port) : undefined;
 }

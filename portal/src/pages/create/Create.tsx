@@ -4,6 +4,7 @@ import { call, get, groupId, home, parseId, resourceGroups, useAsync } from "../
 import { ApiError } from "../../connection";
 import { keyByName } from "../../files";
 import { useComplaint } from "../../parts/complaint";
+import { groupPath } from "../../parts/group";
 import { Failure, Loading } from "../../parts/show";
 import { credentialsOf } from "../../registry";
 import { go, later } from "../../router";
@@ -86,9 +87,10 @@ export default function Create() {
     setBusy(true);
     try {
       if (d.isNewRg) await call("PUT", `${value.id}/resourceGroups/${d.rg}`, { location: d.location });
-      await call("PUT", groupId(value.id, d.rg, d.name), documentOf(await withSecrets(d)));
+      const id = groupId(value.id, d.rg, d.name);
+      await call("PUT", id, documentOf(await withSecrets(d)));
       sessionStorage.removeItem(KEPT);
-      go(`/groups/${encodeURIComponent(d.rg)}/${encodeURIComponent(d.name)}`);
+      go(groupPath(id));
     } catch (error) {
       const at = error instanceof ApiError ? locate(error.target, error.code, d) : undefined;
       if (at) setRefused({ ...at, message: (error as Error).message });

@@ -1,6 +1,7 @@
 import type { ReactNode } from "react";
 import { parseId, type Json } from "../../api";
 import { Facts } from "../../parts/Facts";
+import { urlOf } from "../../parts/group";
 import { Outside } from "../../parts/Outside";
 import { Empty } from "../../parts/show";
 import { Table } from "../../parts/Table";
@@ -13,7 +14,7 @@ export default function Networking({ group }: { group: Json }) {
   const subnet = subnetIds?.[0]?.id;
   const ports: Json[] = ipAddress.ports ?? [];
   const owner = (port: Json) => containers.find((c: Json) => c.properties.ports?.some((p: Json) => p.port === port.port))?.name ?? "none";
-  const url = (port: Json) => ((port.protocol ?? "TCP") === "TCP" && ipAddress.ip ? `${port.port === 443 ? "https" : "http"}://${ipAddress.ip}:${port.port}/` : undefined);
+  const url = (port: Json) => ((port.protocol ?? "TCP") === "TCP" && ipAddress.ip ? urlOf(ipAddress.ip, port.port) : undefined);
   const facts: [string, ReactNode][] = [
     ["Type", ipAddress.type],
     ["Address", ipAddress.ip ?? "none yet"],

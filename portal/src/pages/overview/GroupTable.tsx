@@ -1,7 +1,8 @@
 import { Checkbox } from "@fluentui/react-components";
 import { useState, type UIEvent } from "react";
 import { parseId } from "../../api";
-import { siteOf, sizeOf, stateOf } from "../../parts/group";
+import { groupPath, siteOf, sizeOf, stateOf } from "../../parts/group";
+import { Outside } from "../../parts/Outside";
 import { Age, Empty, State } from "../../parts/show";
 import { Link } from "../../router";
 import type { Group } from "../../watch";
@@ -53,10 +54,10 @@ export function GroupTable({ shown, sort, setSort, chosen, setChosen, isChoosing
             return (
               <tr key={group.id} aria-rowindex={from + index + 2}>
                 {isChoosing && <td><Checkbox aria-label={`Choose ${name}`} checked={chosen.has(group.id)} onChange={(_, data) => choose(group.id, !!data.checked)} /></td>}
-                <td><Link to={`/groups/${encodeURIComponent(rg)}/${encodeURIComponent(name)}`}>{name}</Link></td>
+                <td><Link to={groupPath(group.id)}>{name}</Link></td>
                 <td><State state={stateOf(group)} /></td>
                 <td className="wide">{rg}</td>
-                <td>{site ? <a href={site} target="_blank" rel="noreferrer">{group.properties.ipAddress.ip}</a> : group.properties.ipAddress?.ip ?? "–"}</td>
+                <td>{site ? <Outside href={site}>{group.properties.ipAddress.ip}</Outside> : group.properties.ipAddress?.ip ?? "–"}</td>
                 <td className="wide" title={imageOf(group)}>{imageOf(group)}</td>
                 <td className="wide">{cpu} CPU, {memory} GB</td>
                 <td className="wide"><Age at={createdAt} /></td>
