@@ -1,6 +1,7 @@
 import { Button, Checkbox, Field, Input, Select } from "@fluentui/react-components";
+import { replace, without } from "../../parts/list";
 import { container, QUICKSTARTS } from "./draft";
-import { replace, without, type StepProps } from "./step";
+import type { StepProps } from "./step";
 
 export function Advanced({ d, set, say }: StepProps) {
   return (

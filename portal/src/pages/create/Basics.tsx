@@ -1,8 +1,9 @@
 import { Combobox, Field, Input, Option, Select } from "@fluentui/react-components";
 import type { Json } from "../../api";
+import { replace } from "../../parts/list";
 import { QUICKSTARTS, type Draft } from "./draft";
 import { OwnImage } from "./OwnImage";
-import { replace, type StepProps } from "./step";
+import type { StepProps } from "./step";
 
 export function Basics({ d, set, say, rgs, limits }: StepProps & { rgs: string[]; limits?: Json }) {
   const main = d.containers[0];

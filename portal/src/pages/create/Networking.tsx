@@ -1,8 +1,9 @@
 import { Button, Field, Input, Select } from "@fluentui/react-components";
 import { useAsync, type Json } from "../../api";
+import { replace, without } from "../../parts/list";
 import { isDelegated, listNetworks } from "../Networks";
 import type { Draft } from "./draft";
-import { replace, without, type StepProps } from "./step";
+import type { StepProps } from "./step";
 
 export function Networking({ d, set, say, isLabelFree }: StepProps & { isLabelFree: boolean }) {
   return (

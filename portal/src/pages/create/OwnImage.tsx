@@ -1,7 +1,8 @@
 import { Field, Select } from "@fluentui/react-components";
 import { useAsync } from "../../api";
+import { replace } from "../../parts/list";
 import { Content, listRegistries } from "../../registry";
-import { replace, type StepProps } from "./step";
+import type { StepProps } from "./step";
 
 /** An image of a registry of this host. */
 export function OwnImage({ d, set, say }: StepProps) {

@@ -1,17 +1,6 @@
-import { Button, Field, Input } from "@fluentui/react-components";
-import { replace, without, type StepProps } from "./step";
+import { TagRows } from "../../parts/TagRows";
+import type { StepProps } from "./step";
 
-export function Tags({ d, set, say }: StepProps) {
-  return (
-    <div className="form">
-      {d.tags.map((t, index) => (
-        <div className="line" key={index}>
-          <Field label="Tag" {...say(`tags.${index}`)}><Input value={t.name} onChange={(_, data) => set({ tags: replace(d.tags, index, { name: data.value }) })} /></Field>
-          <Field label="Value"><Input value={t.value} onChange={(_, data) => set({ tags: replace(d.tags, index, { value: data.value }) })} /></Field>
-          <Button onClick={() => set({ tags: without(d.tags, index) })}>Remove</Button>
-        </div>
-      ))}
-      <div><Button onClick={() => set({ tags: [...d.tags, { name: "", value: "" }] })}>Add tag</Button></div>
-    </div>
-  );
-}
+export const Tags = ({ d, set, say }: StepProps) => (
+  <div className="form"><TagRows tags={d.tags} onChange={(tags) => set({ tags })} say={(index) => say(`tags.${index}`)} /></div>
+);

@@ -1,8 +1,9 @@
 import { Button, Combobox, Field, Input, Option, Select } from "@fluentui/react-components";
 import { useAsync } from "../../api";
 import { listAccounts, listShares } from "../../files";
+import { replace, without } from "../../parts/list";
 import { volume, type Volume } from "./draft";
-import { replace, without, type StepProps } from "./step";
+import type { StepProps } from "./step";
 
 export function Volumes({ d, set, say }: StepProps) {
   return (
