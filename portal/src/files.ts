@@ -36,7 +36,7 @@ export const keysOf = async (account: string) => keysIn(await arm("POST", `${acc
 export const renewKey = async (account: string, keyName: string) => keysIn(await arm("POST", `${account}/regenerateKey`, { keyName }));
 
 /** The first key of an account. */
-export const keyOf = async (id: string) => (await keysOf(id))[0].value;
+const keyOf = async (id: string) => (await keysOf(id))[0].value;
 
 /** How many bytes the files of a share occupy. */
 export const usageOf = async (share: string): Promise<number> => (await call("GET", `${share}?${STORAGE}&$expand=stats`)).properties.shareUsageBytes;

@@ -11,11 +11,11 @@ const TOKEN_USER = "00000000-0000-0000-0000-000000000000";
 const INDEX = ["application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"];
 const ACCEPT = ["application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json", ...INDEX].join();
 
-export interface Credentials {
+interface Credentials {
   username: string;
   passwords: { name: string; value: string }[];
 }
-export interface Manifest {
+interface Manifest {
   digest: string;
   /** An index is one image for several platforms. */
   isIndex: boolean;

@@ -31,9 +31,10 @@ function Shown({ registry, rg, onChange }: { registry: Json; rg: string; onChang
   const [asked, setAsked] = useState<"keys" | "delete">();
   const { failure, isBusy, act } = useAct();
   const setAdmin = (adminUserEnabled: boolean) => act(arm("PATCH", id, { properties: { adminUserEnabled } }), onChange);
+  const address = `${localServer(registry)}/${name.toLowerCase()}`;
   const facts: [string, React.ReactNode][] = [
     ["Login server", <>{properties.loginServer} <Copy label="login server" text={properties.loginServer} /></>],
-    ["On this host", <>{localServer(registry)}/{name.toLowerCase()} <Copy label="address on this host" text={`${localServer(registry)}/${name.toLowerCase()}`} /></>],
+    ["On this host", <>{address} <Copy label="address on this host" text={address} /></>],
     ["Resource group", rg],
     ["SKU", sku.name],
     ["Admin user", properties.adminUserEnabled ? "on" : "off"],
@@ -48,7 +49,7 @@ function Shown({ registry, rg, onChange }: { registry: Json; rg: string; onChang
       </div>
       <Failure error={failure} />
       <div className="card"><Facts facts={facts} /></div>
-      <Repositories registry={name} server={`${localServer(registry)}/${name.toLowerCase()}`} canDelete={can(`${REGISTRIES}/artifacts/delete`)} />
+      <Repositories registry={name} server={address} canDelete={can(`${REGISTRIES}/artifacts/delete`)} />
       {asked === "keys" && (
         <Keys about="The admin user may do everything in the registry, with either password." user={name.toLowerCase()} onClose={() => setAsked(undefined)}
           load={async () => (await credentialsOf(id)).passwords}

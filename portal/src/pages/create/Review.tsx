@@ -9,7 +9,7 @@ export default function Review({ d, problems, isReady, onGo }: { d: Draft; probl
   const [view, setView] = useState("Summary");
   const document = { name: d.name, type: "Microsoft.ContainerInstance/containerGroups", apiVersion: "2023-05-01", ...shown(d) };
   const texts: Record<string, string> = {
-    YAML: stringify({ ...document, apiVersion: "2023-05-01" }),
+    YAML: stringify(document),
     "az command": command(d),
     "ARM template": JSON.stringify({ $schema: "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#", contentVersion: "1.0.0.0", resources: [document] }, null, 2),
   };

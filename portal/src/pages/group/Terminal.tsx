@@ -48,9 +48,9 @@ export default function Terminal({ path, isRunning }: { path: string; isRunning:
       };
       socket.onclose = () => { if (!isOver) setEnded(end); setOpen(false); };
     });
-    const say = (message: object) => socket?.readyState === WebSocket.OPEN && socket.send(JSON.stringify(message));
-    terminal.onData((text) => socket?.readyState === WebSocket.OPEN && socket.send(new TextEncoder().encode(text)));
-    terminal.onResize((resize) => say({ resize: { rows: resize.rows, cols: resize.cols } }));
+    const send = (message: string | Uint8Array<ArrayBuffer>) => socket?.readyState === WebSocket.OPEN && socket.send(message);
+    terminal.onData((text) => send(new TextEncoder().encode(text)));
+    terminal.onResize(({ rows, cols }) => send(JSON.stringify({ resize: { rows, cols } })));
     const observer = new ResizeObserver(() => fit.fit());
     observer.observe(box.current!);
     connect().catch((error) => { setError(error); setOpen(false); });
