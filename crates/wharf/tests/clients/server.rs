@@ -70,30 +70,20 @@ impl Server {
     /// A client's program, to be run with what it has to know and nothing that this machine's user
     /// has set up for the real Azure.
     pub(crate) fn client(&self, program: &Path) -> Command {
-        let mut command = Command::new(program);
+        self.informed(Command::new(program))
+    }
+
+    /// The same on a host where names of the daemon are known.
+    pub(crate) fn client_with_names(&self, program: &Path) -> Command {
+        self.informed(self.wharf.with_names(program))
+    }
+
+    fn informed(&self, mut command: Command) -> Command {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AZURE_")) {
             command.env_remove(name);
         }
         command.envs(self.environment.iter().map(|(key, value)| (*key, value)));
         command.env("PYTHONDONTWRITEBYTECODE", "1");
-        command
-    }
-
-    /// The same on a host where `wharf dns-setup --apply` was run: names of this daemon are known.
-    pub(crate) fn client_with_names(&self, program: &Path) -> Command {
-        let file = self.wharf.dir().join("resolv.conf");
-        std::fs::write(&file, "").unwrap();
-        // The host's file in a mount namespace of one's own, so that the host keeps its own.
-        let script = "mount --bind \"$0\" /etc/resolv.conf && \
-                      WHARF_ENDPOINT=$2 \"$1\" dns-setup --for resolv-conf --apply && \
-                      shift 2 && exec \"$@\"";
-        let mut command = self.client(Path::new("unshare"));
-        command
-            .args(["--mount", "sh", "-c", script])
-            .arg(file)
-            .arg(env!("CARGO_BIN_EXE_wharf"))
-            .arg(self.wharf.endpoint())
-            .arg(program);
         command
     }
 

@@ -9,6 +9,7 @@
 )]
 
 use std::{
+    path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::atomic::{AtomicU8, Ordering},
     time::{Duration, Instant},
@@ -31,7 +32,7 @@ static POOLS: AtomicU8 = AtomicU8::new(0);
 pub(crate) struct Daemon {
     /// Removed last.
     own: Option<tempfile::TempDir>,
-    dir: std::path::PathBuf,
+    dir: PathBuf,
     child: Option<Child>,
     args: Vec<String>,
 }
@@ -52,7 +53,7 @@ impl Daemon {
     }
 
     /// The same in a directory of the caller's.
-    pub(crate) fn at(dir: &std::path::Path, more: &[&str]) -> Self {
+    pub(crate) fn at(dir: &Path, more: &[&str]) -> Self {
         // A third byte for the process and one bit for the daemon, so that test programs that
         // run at one time do not meet.
         let number = POOLS.fetch_add(1, Ordering::Relaxed);
@@ -80,7 +81,7 @@ impl Daemon {
         daemon
     }
 
-    pub(crate) fn dir(&self) -> &std::path::Path {
+    pub(crate) fn dir(&self) -> &Path {
         self.dir.as_path()
     }
 
@@ -180,6 +181,29 @@ impl Daemon {
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
             .stdin(Stdio::null());
         command
+    }
+
+    /// A program to be run on a host where `wharf dns-setup --apply` was run: names of this daemon
+    /// are known.
+    pub(crate) fn with_names(&self, program: &Path) -> Command {
+        let file = self.resolver();
+        std::fs::write(&file, "").unwrap();
+        // The host's file in a mount namespace of one's own, so that the host keeps its own.
+        let script = "mount --bind \"$0\" /etc/resolv.conf && \
+                      WHARF_ENDPOINT=$2 \"$1\" dns-setup --for resolv-conf --apply && \
+                      shift 2 && exec \"$@\"";
+        let mut command = Command::new("unshare");
+        command
+            .args(["--mount", "sh", "-c", script])
+            .arg(file)
+            .args([WHARF, &self.endpoint()])
+            .arg(program);
+        command
+    }
+
+    /// The resolver file of a program that is run with names.
+    pub(crate) fn resolver(&self) -> PathBuf {
+        self.dir.join("resolv.conf")
     }
 
     /// Runs a client command that must succeed; returns what it printed.
