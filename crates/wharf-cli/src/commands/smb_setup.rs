@@ -6,8 +6,8 @@ mod config;
 use camino::Utf8PathBuf;
 use serde_json::Value;
 
-use self::config::{Account, File};
-use crate::{context::Context, error::CliError, group, output};
+use self::config::{Account, File, Login};
+use crate::{client::Client, context::Context, error::CliError, group, output};
 
 const VERSION: &str = "api-version=2023-05-01";
 
@@ -35,12 +35,13 @@ pub(crate) struct SmbSetupArgs {
 
 /// Prints or applies what makes Samba serve the shares.
 pub(crate) async fn run(context: &Context, args: &SmbSetupArgs) -> Result<(), CliError> {
-    let accounts = accounts(context, args).await?;
+    let client = context.client().await?;
+    let accounts = accounts(context, client, &args.account).await?;
     let files = config::files(&accounts, &args.data_dir);
     if !args.apply {
         return output::text(&printed(&accounts, &files));
     }
-    apply::apply(&accounts, &files)?;
+    apply::apply(&logins(client, &accounts).await?, &files)?;
     for account in &accounts {
         for share in &account.shares {
             output::note(&format!("//HOST/{share} is open to {} with a key", account.name));
@@ -49,8 +50,12 @@ pub(crate) async fn run(context: &Context, args: &SmbSetupArgs) -> Result<(), Cl
     Ok(())
 }
 
-async fn accounts(context: &Context, args: &SmbSetupArgs) -> Result<Vec<Account>, CliError> {
-    let (client, subscription) = (context.client().await?, context.subscription().await?);
+async fn accounts(
+    context: &Context,
+    client: &Client,
+    wanted: &[String],
+) -> Result<Vec<Account>, CliError> {
+    let subscription = context.subscription().await?;
     let path = format!(
         "/subscriptions/{subscription}/providers/Microsoft.Storage/storageAccounts?{VERSION}"
     );
@@ -61,27 +66,37 @@ async fn accounts(context: &Context, args: &SmbSetupArgs) -> Result<Vec<Account>
         else {
             continue;
         };
-        if !args.account.is_empty() && !args.account.iter().any(|wanted| wanted == name) {
+        if !wanted.is_empty() && !wanted.iter().any(|wanted| wanted == name) {
             continue;
         }
-        let shares = format!("{id}/fileServices/default/shares?{VERSION}");
-        let shares = client.list(&shares).await?;
+        let shares = client.list(&format!("{id}/fileServices/default/shares?{VERSION}")).await?;
         let name_of = |share: &Value| group::text(share, "/name").map(str::to_owned);
-        // They are asked for only by who may be told.
-        let key = if args.apply {
-            let answer = client.post(&format!("{id}/listKeys?{VERSION}"), None).await?.body;
-            group::text(&answer, "/keys/0/value").map(str::to_owned)
-        } else {
-            None
-        };
         let shares = shares.iter().filter_map(name_of).collect();
-        found.push(Account { name: name.to_owned(), shares, key });
+        found.push(Account { id: id.to_owned(), name: name.to_owned(), shares });
     }
     let is_there = |wanted: &&String| found.iter().any(|account| account.name == **wanted);
-    if let Some(missing) = args.account.iter().find(|wanted| !is_there(wanted)) {
+    if let Some(missing) = wanted.iter().find(|wanted| !is_there(wanted)) {
         return Err(CliError::NotFound(format!("there is no storage account '{missing}'")));
     }
     Ok(found)
+}
+
+/// Keys are asked for only by who may be told, and only where they are needed.
+async fn logins<'a>(client: &Client, accounts: &'a [Account]) -> Result<Vec<Login<'a>>, CliError> {
+    let mut logins = Vec::with_capacity(accounts.len());
+    for account in accounts {
+        let path = format!("{}/listKeys?{VERSION}", account.id);
+        let answer = client.post(&path, None).await?.body;
+        logins.push(Login { account, key: first_key(&account.name, &answer)? });
+    }
+    Ok(logins)
+}
+
+/// An answer without a key must not become a password that everybody knows.
+fn first_key(account: &str, answer: &Value) -> Result<String, CliError> {
+    let key = group::text(answer, "/keys/0/value").filter(|key| !key.is_empty());
+    let missing = || format!("the daemon's answer has no key of storage account '{account}'");
+    key.map(str::to_owned).ok_or_else(|| CliError::Internal(missing()))
 }
 
 fn printed(accounts: &[Account], files: &[File]) -> String {
@@ -98,4 +113,23 @@ fn printed(accounts: &[Account], files: &[File]) -> String {
         .chain(users)
         .chain(["smbcontrol all reload-config\n".to_owned()])
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn without_a_key_there_is_no_password() {
+        let key = |answer: &Value| first_key("keeper", answer);
+        assert_eq!(key(&json!({ "keys": [{ "value": "c2VjcmV0" }] })).unwrap(), "c2VjcmV0");
+        for answer in [json!({}), json!({ "keys": [] }), json!({ "keys": [{ "value": "" }] })] {
+            assert_eq!(
+                key(&answer).unwrap_err().to_string(),
+                "the daemon's answer has no key of storage account 'keeper'"
+            );
+        }
+    }
 }

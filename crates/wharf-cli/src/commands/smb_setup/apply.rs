@@ -7,27 +7,26 @@ use std::{
 
 use camino::Utf8Path;
 
-use super::config::{Account, DIRECTORY, File, INCLUDE, SMB_CONF, USER_ADD};
+use super::config::{DIRECTORY, File, INCLUDE, Login, SMB_CONF, USER_ADD};
 use crate::{error::CliError, output};
 
-pub(super) fn apply(accounts: &[Account], files: &[File]) -> Result<(), CliError> {
+pub(super) fn apply(logins: &[Login<'_>], files: &[File]) -> Result<(), CliError> {
     let conf = fs_err::read_to_string(SMB_CONF).map_err(|_| {
         CliError::usage_hint(
             format!("{SMB_CONF} cannot be read"),
             "install Samba (Debian: apt-get install samba) and run this as root",
         )
     })?;
-    remove_accounts_but(accounts)?;
+    remove_accounts_but(logins)?;
     for file in files {
         write(&file.path, &file.text)?;
     }
-    for account in accounts {
+    for Login { account, key } in logins {
         let user = account.user();
         if !runs("id", &["-u", &user], None) {
             let args = [USER_ADD.as_slice(), &[user.as_str()]].concat();
             must("useradd", &args, None)?;
         }
-        let key = account.key.as_deref().unwrap_or_default();
         must("smbpasswd", &["-s", "-a", &user], Some(&format!("{key}\n{key}\n")))?;
     }
     if !conf.lines().any(|line| line.trim() == INCLUDE) {
@@ -40,11 +39,11 @@ pub(super) fn apply(accounts: &[Account], files: &[File]) -> Result<(), CliError
 }
 
 /// Accounts that are not served any more have no file and no password.
-fn remove_accounts_but(accounts: &[Account]) -> Result<(), CliError> {
+fn remove_accounts_but(logins: &[Login<'_>]) -> Result<(), CliError> {
     let directory = Utf8Path::new(DIRECTORY).join("accounts");
     for entry in directory.read_dir_utf8().into_iter().flatten().flatten() {
         let Some(name) = entry.file_name().strip_suffix(".conf") else { continue };
-        if accounts.iter().any(|account| account.name == name) {
+        if logins.iter().any(|login| login.account.name == name) {
             continue;
         }
         fs_err::remove_file(entry.path()).map_err(|source| failed(entry.path(), source))?;

@@ -40,10 +40,16 @@ smb encrypt = required
 
 /// A storage account.
 pub(super) struct Account {
+    /// Its path in the API.
+    pub(super) id: String,
     pub(super) name: String,
     pub(super) shares: Vec<String>,
-    /// Its first key, if that was asked for.
-    pub(super) key: Option<String>,
+}
+
+/// An account and the key that opens it. Has no `Debug`: it holds a secret.
+pub(super) struct Login<'a> {
+    pub(super) account: &'a Account,
+    pub(super) key: String,
 }
 
 impl Account {
@@ -96,9 +102,9 @@ mod tests {
     #[test]
     fn each_account_has_its_shares_to_itself() {
         let account = |name: &str, shares: &[&str]| Account {
+            id: String::new(),
             name: name.to_owned(),
             shares: shares.iter().map(ToString::to_string).collect(),
-            key: Some("c2VjcmV0".to_owned()),
         };
         let accounts = [account("one", &["data", "more"]), account("two", &["data"])];
         let files = files(&accounts, "/var/lib/wharf".into());
@@ -112,6 +118,5 @@ mod tests {
             "[more]\npath = /var/lib/wharf/shares/one/more/tree\nvalid users = wharf-one\n"
         ));
         assert!(text("accounts/two.conf").contains("follow symlinks = no\n"));
-        assert!(!format!("{files:?}").contains("c2VjcmV0"));
     }
 }
