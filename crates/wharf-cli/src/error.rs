@@ -6,6 +6,8 @@ use std::{
     process::ExitCode,
 };
 
+use camino::Utf8Path;
+
 /// The API answered with an error.
 pub(crate) const API: u8 = 1;
 /// The command line or a file it names is wrong.
@@ -84,6 +86,11 @@ impl CliError {
     /// A usage error with a hint.
     pub(crate) fn usage_hint(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::Usage { message: message.into(), hint: Some(hint.into()) }
+    }
+
+    /// A file that could not be written.
+    pub(crate) fn output(path: &Utf8Path) -> impl Fn(io::Error) -> Self {
+        move |source| Self::Output { subject: path.to_string(), source }
     }
 
     /// Whether the API says that the thing does not exist.

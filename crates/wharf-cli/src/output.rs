@@ -1,7 +1,9 @@
-//! Data on stdout in the format asked for: the only module that writes there.
+//! What commands write: data on stdout in the format asked for (no other module writes there), notes
+//! for people, files of the host's.
 
 use std::io::{self, Write as _};
 
+use camino::Utf8Path;
 use clap::ValueEnum;
 use serde_json::Value;
 
@@ -64,6 +66,15 @@ pub(crate) fn text(text: &str) -> Result<(), CliError> {
     out.write_all(text.as_bytes())?;
     out.flush()?;
     Ok(())
+}
+
+/// Writes a file of the host's configuration, in place: it may be a mount, and what it links to is
+/// what is meant.
+pub(crate) fn host_file(path: &Utf8Path, text: &str) -> Result<(), CliError> {
+    if let Some(parent) = path.parent() {
+        fs_err::create_dir_all(parent).map_err(CliError::output(parent))?;
+    }
+    fs_err::write(path, text).map_err(CliError::output(path))
 }
 
 /// Writes what a container has written to stdout as it is.

@@ -52,7 +52,7 @@ pub(crate) async fn run(context: &Context, args: &DnsSetupArgs) -> Result<(), Cl
         output::note(&format!("for {}", resolver.path()));
         return output::text(&text);
     }
-    write(resolver.path(), &text)?;
+    output::host_file(resolver.path(), &text)?;
     resolver.reload()?;
     output::note(&format!("names below {suffix} are resolved by {server} ({})", resolver.path()));
     Ok(())
@@ -105,15 +105,6 @@ impl Resolver {
             format!("restart {unit} yourself"),
         ))
     }
-}
-
-fn write(path: &Utf8Path, text: &str) -> Result<(), CliError> {
-    let failed = |source| CliError::Output { subject: path.to_string(), source };
-    if let Some(parent) = path.parent() {
-        fs_err::create_dir_all(parent).map_err(failed)?;
-    }
-    // In place: the file may be a mount, and what it links to is what is meant.
-    fs_err::write(path, text).map_err(failed)
 }
 
 #[cfg(test)]

@@ -34,8 +34,7 @@ pub(crate) async fn run(context: &Context, args: &ExportArgs) -> Result<(), CliE
             _ => context.output.document(&exported),
         };
     };
-    fs_err::write(path, yaml(&exported)?)
-        .map_err(|source| CliError::Output { subject: path.to_string(), source })
+    fs_err::write(path, yaml(&exported)?).map_err(CliError::output(path))
 }
 
 /// Readers of YAML 1.1, `az` among them, take a bare date for a date and not for a text.

@@ -48,13 +48,9 @@ pub(super) struct Login {
     pub(super) secret: String,
 }
 
-fn failed(path: &Utf8Path) -> impl Fn(io::Error) -> CliError {
-    move |source| CliError::Output { subject: path.to_string(), source }
-}
-
 /// A path that stays valid in another directory.
 pub(super) fn absolute(path: &Utf8Path) -> Result<Utf8PathBuf, CliError> {
-    let absolute = std::path::absolute(path).map_err(failed(path))?;
+    let absolute = std::path::absolute(path).map_err(CliError::output(path))?;
     Utf8PathBuf::from_path_buf(absolute)
         .map_err(|path| CliError::usage(format!("{} is not UTF-8", path.display())))
 }
@@ -87,7 +83,7 @@ pub(super) fn make_private(directory: &Utf8Path) -> Result<(), CliError> {
     let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
     fs_err::create_dir_all(directory)
         .and_then(|()| fs_err::set_permissions(directory, private))
-        .map_err(failed(directory))
+        .map_err(CliError::output(directory))
 }
 
 /// The login of an earlier call, if it was for this tenant.
@@ -105,7 +101,7 @@ pub(super) fn forget_tokens(directory: &Utf8Path) -> Result<(), CliError> {
         let path = directory.join(name);
         match fs_err::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(failed(&path)(error));
+                return Err(CliError::output(&path)(error));
             }
             Ok(()) | Err(_) => {}
         }
@@ -129,7 +125,7 @@ pub(super) fn write(directory: &Utf8Path, place: &Place, login: &Login) -> Resul
         (BUNDLE, bundle),
     ] {
         let path = directory.join(name);
-        write_private(&path, &text).map_err(failed(&path))?;
+        write_private(&path, &text).map_err(CliError::output(&path))?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::{
 
 use camino::Utf8Path;
 
-use super::config::{DIRECTORY, File, INCLUDE, Login, SMB_CONF, USER_ADD};
+use super::config::{self, DIRECTORY, File, INCLUDE, Login, SMB_CONF, USER_ADD};
 use crate::{error::CliError, output};
 
 pub(super) fn apply(logins: &[Login<'_>], files: &[File]) -> Result<(), CliError> {
@@ -19,7 +19,7 @@ pub(super) fn apply(logins: &[Login<'_>], files: &[File]) -> Result<(), CliError
     })?;
     remove_accounts_but(logins)?;
     for file in files {
-        write(&file.path, &file.text)?;
+        output::host_file(&file.path, &file.text)?;
     }
     for Login { account, key } in logins {
         let user = account.user();
@@ -30,7 +30,7 @@ pub(super) fn apply(logins: &[Login<'_>], files: &[File]) -> Result<(), CliError
         must("smbpasswd", &["-s", "-a", &user], Some(&format!("{key}\n{key}\n")))?;
     }
     if !conf.lines().any(|line| line.trim() == INCLUDE) {
-        write(Utf8Path::new(SMB_CONF), &format!("{}\n{INCLUDE}\n", conf.trim_end()))?;
+        output::host_file(Utf8Path::new(SMB_CONF), &format!("{}\n{INCLUDE}\n", conf.trim_end()))?;
     }
     if !runs("smbcontrol", &["all", "reload-config"], None) {
         output::note("Samba does not run; it reads this when it is started");
@@ -46,23 +46,13 @@ fn remove_accounts_but(logins: &[Login<'_>]) -> Result<(), CliError> {
         if logins.iter().any(|login| login.account.name == name) {
             continue;
         }
-        fs_err::remove_file(entry.path()).map_err(|source| failed(entry.path(), source))?;
-        if !runs("smbpasswd", &["-x", &format!("wharf-{name}")], None) {
-            output::note(&format!("the password of wharf-{name} could not be removed"));
+        fs_err::remove_file(entry.path()).map_err(CliError::output(entry.path()))?;
+        let user = config::user(name);
+        if !runs("smbpasswd", &["-x", &user], None) {
+            output::note(&format!("the password of {user} could not be removed"));
         }
     }
     Ok(())
-}
-
-fn write(path: &Utf8Path, text: &str) -> Result<(), CliError> {
-    if let Some(parent) = path.parent() {
-        fs_err::create_dir_all(parent).map_err(|source| failed(parent, source))?;
-    }
-    fs_err::write(path, text).map_err(|source| failed(path, source))
-}
-
-fn failed(path: &Utf8Path, source: std::io::Error) -> CliError {
-    CliError::Output { subject: path.to_string(), source }
 }
 
 fn must(program: &str, args: &[&str], input: Option<&str>) -> Result<(), CliError> {
@@ -73,7 +63,7 @@ fn must(program: &str, args: &[&str], input: Option<&str>) -> Result<(), CliErro
     Err(CliError::usage_hint(message, "run this as root, on the host that has Samba"))
 }
 
-/// Whether a program does what it is asked; what it has to say is shown only where it fails.
+/// Whether a program does what it is asked; what it has to say is shown to nobody.
 fn runs(program: &str, args: &[&str], input: Option<&str>) -> bool {
     let run = || {
         let mut child = Command::new(program)

@@ -53,10 +53,15 @@ pub(super) struct Login<'a> {
 }
 
 impl Account {
-    /// The host's user that stands for it; no account's name is one that the host has already.
+    /// The host's user that stands for it.
     pub(super) fn user(&self) -> String {
-        format!("wharf-{}", self.name)
+        user(&self.name)
     }
+}
+
+/// The host's user that stands for an account; no account's name is one that the host has already.
+pub(super) fn user(account: &str) -> String {
+    format!("wharf-{account}")
 }
 
 /// A file of the configuration.
