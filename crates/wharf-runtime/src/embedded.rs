@@ -47,6 +47,7 @@ pub mod doctor;
 mod etc;
 mod execute;
 mod fetches;
+mod kill;
 mod lost_mounts;
 mod observe;
 mod outbox;

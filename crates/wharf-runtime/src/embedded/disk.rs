@@ -16,10 +16,9 @@ use std::{
 
 use camino::{Utf8Path, Utf8PathBuf};
 use nix::sys::statvfs::statvfs;
-use wharf_model::{GroupId, error::chain, event::EventReason, plan::EndSignal};
+use wharf_model::GroupId;
 
 use super::Embedded;
-use crate::shims::Found;
 
 const PERIOD: Duration = Duration::from_secs(1);
 /// Looks at the file system after which a group is measured in any case.
@@ -71,25 +70,10 @@ impl Embedded {
                 let Ok((next, over)) = looking.await else { return };
                 watch = next;
                 for (id, message) in over {
-                    embedded.end_for_disk(&id, &message).await;
+                    embedded.kill_containers(&id, &message, |_| true).await;
                 }
             }
         });
-    }
-
-    async fn end_for_disk(&self, id: &GroupId, message: &str) {
-        let Ok(Found::Alive(table)) = self.shims.state(id).await else { return };
-        for (name, container) in table.containers {
-            if container.pid.is_none() || container.is_killed {
-                continue;
-            }
-            tracing::warn!(group = %id, container = %name, message, "killing for disk");
-            self.pulls.tell(id, &name, EventReason::Killing, message);
-            if let Err(error) = self.shims.signal(id, &name, EndSignal::Kill).await {
-                tracing::error!(group = %id, error = chain(&error), "killing for disk failed");
-            }
-        }
-        self.hint.give(id);
     }
 }
 

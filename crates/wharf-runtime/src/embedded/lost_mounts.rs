@@ -4,10 +4,8 @@
 
 use std::time::Duration;
 
-use wharf_model::{GroupId, error::chain, event::EventReason, plan::EndSignal};
-
 use super::Embedded;
-use crate::{shims::Found, volumes::mounts};
+use crate::volumes::mounts;
 
 const PERIOD: Duration = Duration::from_secs(2);
 const MESSAGE: &str =
@@ -27,27 +25,10 @@ impl Embedded {
                     return;
                 };
                 for (id, devices) in lost {
-                    embedded.end_for_mounts(&id, &devices).await;
+                    let has_it = |pid| mounts::sees_any(pid, &devices);
+                    embedded.kill_containers(&id, MESSAGE, has_it).await;
                 }
             }
         });
-    }
-
-    async fn end_for_mounts(&self, id: &GroupId, devices: &[String]) {
-        let Ok(Found::Alive(table)) = self.shims.state(id).await else { return };
-        for (name, container) in table.containers {
-            let Some(pid) = container.pid.filter(|_| !container.is_killed) else { continue };
-            let path = format!("/proc/{pid}/mountinfo");
-            let mounted = fs_err::read_to_string(path).unwrap_or_default();
-            if !mounts::devices(&mounted).any(|(device, _)| devices.iter().any(|d| d == device)) {
-                continue;
-            }
-            tracing::warn!(group = %id, container = %name, "killing for a lost share");
-            self.pulls.tell(id, &name, EventReason::Killing, MESSAGE);
-            if let Err(error) = self.shims.signal(id, &name, EndSignal::Kill).await {
-                tracing::error!(group = %id, error = chain(&error), "killing failed");
-            }
-        }
-        self.hint.give(id);
     }
 }

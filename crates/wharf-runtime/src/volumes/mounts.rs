@@ -201,6 +201,12 @@ impl Mounts {
     }
 }
 
+/// Whether a process has one of these devices mounted.
+pub(crate) fn sees_any(pid: u32, wanted: &[String]) -> bool {
+    let mounted = fs::read_to_string(format!("/proc/{pid}/mountinfo")).unwrap_or_default();
+    devices(&mounted).any(|(device, _)| wanted.iter().any(|wanted| wanted == device))
+}
+
 /// The device and the place of each line of a `mountinfo`.
 pub(crate) fn devices(mountinfo: &str) -> impl Iterator<Item = (&str, &str)> {
     mountinfo.lines().filter_map(|line| {
