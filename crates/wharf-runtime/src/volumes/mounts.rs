@@ -7,10 +7,6 @@ use std::{collections::BTreeSet, io, process::Stdio, time::Duration};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     process::{Child, Command},
@@ -88,14 +84,15 @@ pub struct Mounts {
 
 /// A process that is ended unless it has done what it was started for.
 struct Attempt {
-    pid: Option<Pid>,
+    child: Child,
+    is_done: bool,
 }
 
 impl Drop for Attempt {
     fn drop(&mut self) {
-        if let Some(pid) = self.pid {
+        if !self.is_done {
             // It has ended already, perhaps.
-            let _ended = kill(pid, Signal::SIGKILL);
+            drop(self.child.start_kill());
         }
     }
 }
@@ -118,31 +115,26 @@ impl Mounts {
         let place = Place::at(self.layout.mounts_of(id).join(name));
         let made = place.clone();
         blocking(move || made.clear().and_then(|()| made.make())).await??;
-        let (mut child, mut attempt) = self.start(&place)?;
-        let asked = timeout(PATIENCE, ask(&mut child, wish)).await;
-        let answer = asked.map_err(|_| MountError::TooLong).and_then(|asked| asked);
-        match answer {
+        let mut attempt = self.start(&place)?;
+        let asked = timeout(PATIENCE, ask(&mut attempt.child, wish)).await;
+        let error = match asked.unwrap_or(Err(MountError::TooLong)) {
             Ok(Answer::Mounted(_)) => {
-                attempt.pid = None;
+                attempt.is_done = true;
                 tokio::spawn(async move {
-                    drop(child.wait().await);
+                    drop(attempt.child.wait().await);
                     ended();
                 });
-                Ok(place.root())
+                return Ok(place.root());
             }
-            other => {
-                drop(attempt);
-                drop(child.wait().await);
-                blocking(move || place.clear()).await??;
-                match other? {
-                    Answer::Refused(refusal) => Err(refusal.into()),
-                    Answer::Mounted(_) => Err(MountError::TooLong),
-                }
-            }
-        }
+            Ok(Answer::Refused(refusal)) => refusal.into(),
+            Err(error) => error,
+        };
+        drop(attempt.child.kill().await);
+        blocking(move || place.clear()).await??;
+        Err(error)
     }
 
-    fn start(&self, place: &Place) -> Result<(Child, Attempt), MountError> {
+    fn start(&self, place: &Place) -> Result<Attempt, MountError> {
         let log = fs::File::create(place.log()).map_err(MountError::Run)?;
         let child = Command::new(&self.program)
             .arg("smb-mount")
@@ -153,8 +145,7 @@ impl Mounts {
             .stderr(log.into_file())
             .spawn()
             .map_err(MountError::Run)?;
-        let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw);
-        Ok((child, Attempt { pid }))
+        Ok(Attempt { child, is_done: false })
     }
 
     /// Whether what a link leads to can be used; `None`: it is no mount of ours. Never touches
