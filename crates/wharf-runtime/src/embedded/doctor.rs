@@ -13,6 +13,7 @@ use crate::{
     cgroups,
     network::{Endpoint, NetworkInventory},
     shims::Found,
+    volumes::mounts,
 };
 
 /// One finding.
@@ -156,10 +157,10 @@ impl Embedded {
         let running = known.iter().filter(|group| group.is_running);
         let unserved = running.flat_map(|group| self.mounts.unserved(&group.id));
         let mut wrong: Vec<String> =
-            unserved.map(|place| format!("nobody serves the share at {place}")).collect();
+            unserved.map(|place| format!("nobody serves the share at {}", place.dir())).collect();
         let here = format!("{}/", self.layout.mounts());
-        let mounts = fs_err::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-        for path in mounts.lines().filter_map(|line| line.split(' ').nth(4)) {
+        let mounted = fs_err::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        for (_, path) in mounts::devices(&mounted) {
             let Some(rest) = path.strip_prefix(&here) else { continue };
             let group = rest.split('/').next().and_then(GroupId::parse);
             if !group.is_some_and(|id| found.mounts.contains(&id)) {

@@ -176,7 +176,7 @@ impl Mounts {
         let mounted = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
         let lost_by = |id: GroupId| {
             let unserved = self.unserved(&id);
-            let is_lost = |path: &str| unserved.iter().any(|dir| dir.join("root") == path);
+            let is_lost = |path: &str| unserved.iter().any(|place| place.root() == path);
             let found = devices(&mounted).filter(|(_, path)| is_lost(path));
             let found: Vec<String> = found.map(|(device, _)| device.to_owned()).collect();
             (!found.is_empty()).then_some((id, found))
@@ -185,10 +185,10 @@ impl Mounts {
     }
 
     /// Mounts of a group that nobody serves.
-    pub fn unserved(&self, id: &GroupId) -> Vec<Utf8PathBuf> {
+    pub fn unserved(&self, id: &GroupId) -> Vec<Place> {
         let entries = self.layout.mounts_of(id).read_dir_utf8().into_iter().flatten().flatten();
         let places = entries.map(|entry| Place::at(entry.into_path()));
-        places.filter(|place| !place.is_mounted()).map(|place| place.dir().to_owned()).collect()
+        places.filter(|place| !place.is_mounted()).collect()
     }
 }
 
