@@ -22,7 +22,7 @@ use wharf_model::{
     spec::{AzureFile, GitRepo, VolumeSource, VolumeSpec},
 };
 
-use wharf_smb::Wish;
+use wharf_smb::Location;
 
 use super::{
     Hint, failed,
@@ -159,8 +159,7 @@ impl Fetches {
                 let directory = match found.map_err(FetchError::Ended)?? {
                     Whereabouts::Here(directory) => directory,
                     Whereabouts::Elsewhere { location, is_configured } => {
-                        let wish = share::wish(&wanted, location, self.mounts.via);
-                        let mounted = self.mount(id, target, &wish).await;
+                        let mounted = self.mount(id, target, (&wanted, location)).await;
                         mounted.map_err(|error| error.by_guess(is_configured, &wanted.account))?
                     }
                 };
@@ -173,11 +172,11 @@ impl Fetches {
         &self,
         id: &GroupId,
         target: &Utf8Path,
-        wish: &Wish,
+        share: (&AzureFile, Location),
     ) -> Result<Utf8PathBuf, MountError> {
         let (hint, group) = (self.hint.clone(), id.clone());
         let name = target.file_name().unwrap_or_default();
-        self.mounts.mount(id, name, wish, move || hint.give(&group)).await
+        self.mounts.mount(id, name, share, move || hint.give(&group)).await
     }
 
     fn finish(

@@ -13,9 +13,9 @@ use tokio::{
     task::{JoinError, spawn_blocking},
     time::timeout,
 };
-use wharf_model::GroupId;
+use wharf_model::{GroupId, spec::AzureFile};
 use wharf_shim::paths::Layout;
-use wharf_smb::{Answer, Place, PlaceError, Refusal, Via, Wish};
+use wharf_smb::{Answer, Location, Place, PlaceError, Refusal, Via, Wish};
 
 /// How long mounting may take.
 const PATIENCE: Duration = Duration::from_secs(45);
@@ -79,7 +79,7 @@ pub struct Mounts {
     /// The `wharf` binary.
     program: Utf8PathBuf,
     /// By what shares are mounted.
-    pub via: Via,
+    via: Via,
 }
 
 /// A process that is ended unless it has done what it was started for.
@@ -109,14 +109,21 @@ impl Mounts {
         &self,
         id: &GroupId,
         name: &str,
-        wish: &Wish,
+        (wanted, location): (&AzureFile, Location),
         ended: impl FnOnce() + Send + 'static,
     ) -> Result<Utf8PathBuf, MountError> {
         let place = Place::at(self.layout.mounts_of(id).join(name));
         let made = place.clone();
         blocking(move || made.clear().and_then(|()| made.make())).await??;
         let mut attempt = self.start(&place)?;
-        let asked = timeout(PATIENCE, ask(&mut attempt.child, wish)).await;
+        let wish = Wish {
+            location,
+            account: wanted.account.clone(),
+            key: wanted.key.clone(),
+            read_only: wanted.read_only,
+            via: self.via,
+        };
+        let asked = timeout(PATIENCE, ask(&mut attempt.child, &wish)).await;
         let error = match asked.unwrap_or(Err(MountError::TooLong)) {
             Ok(Answer::Mounted(_)) => {
                 attempt.is_done = true;

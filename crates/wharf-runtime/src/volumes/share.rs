@@ -10,7 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 use sha2::{Digest as _, Sha256};
 use wharf_model::spec::AzureFile;
-use wharf_smb::{Location, Via, Wish};
+use wharf_smb::Location;
 
 /// Who knows the shares of this host.
 pub trait FileShares: fmt::Debug + Send + Sync {
@@ -87,17 +87,6 @@ pub fn fingerprint(wanted: &AzureFile) -> String {
         .chain_update(&wanted.key)
         .finalize();
     digest[..6].iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
-}
-
-/// What has to be mounted for a share elsewhere.
-pub fn wish(wanted: &AzureFile, location: Location, via: Via) -> Wish {
-    Wish {
-        location,
-        account: wanted.account.clone(),
-        key: wanted.key.clone(),
-        read_only: wanted.read_only,
-        via,
-    }
 }
 
 /// Makes `target` a link to the directory of a share. May block.
