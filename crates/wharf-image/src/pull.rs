@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures::TryStreamExt as _;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     Audience, Credential, Image, ImageError, ImageStore, RegistryError,
@@ -35,6 +35,15 @@ pub struct Progress {
     pub bytes: u64,
     /// Packed bytes that came from a registry for this pull.
     pub bytes_fetched: u64,
+}
+
+impl Progress {
+    /// How fast bytes come, after so long.
+    pub fn bytes_per_second(&self, since: SignedDuration) -> u64 {
+        let milliseconds = since.as_millis().max(1);
+        let rate = i128::from(self.bytes_fetched) * 1000 / milliseconds;
+        u64::try_from(rate).unwrap_or(u64::MAX)
+    }
 }
 
 /// A pull that is under way.

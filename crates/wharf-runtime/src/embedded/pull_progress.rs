@@ -41,7 +41,7 @@ impl Watch {
 
     /// What came of it. Nothing is told of what is no pull: an image that was not fetched.
     pub(super) fn pulled(&self, now: Timestamp, image: &str) -> String {
-        let message = format!("Successfully pulled image \"{image}\"");
+        let message = pulled(image);
         if self.latest.layers == 0 {
             return message;
         }
@@ -60,9 +60,13 @@ impl Watch {
     }
 
     fn rate(&self, since: SignedDuration) -> String {
-        let milliseconds = u64::try_from(since.as_millis()).unwrap_or_default().max(1);
-        format!("{}/s", mebibytes(self.latest.bytes_fetched.saturating_mul(1000) / milliseconds))
+        format!("{}/s", mebibytes(self.latest.bytes_per_second(since)))
     }
+}
+
+/// How every message begins that tells of the end of a pull.
+pub(super) fn pulled(image: &str) -> String {
+    format!("Successfully pulled image \"{image}\"")
 }
 
 /// In MiB with one digit.

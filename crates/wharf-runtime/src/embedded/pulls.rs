@@ -25,7 +25,7 @@ use wharf_model::{
 use super::{
     Hint,
     outbox::{Outbox, retry_at},
-    pull_progress::Watch,
+    pull_progress::{Watch, pulled},
 };
 
 /// The first pause after a failed pull; doubles up to [`RETRY_MAX`], as the kubelet's.
@@ -104,7 +104,7 @@ impl Pulls {
     /// Tells that an image needed no pull.
     pub(super) fn tell_present(&self, id: &GroupId, container: &ContainerName, image: &str) {
         let mut state = self.lock();
-        let pulled = Watch::new(self.clock.now()).pulled(self.clock.now(), image);
+        let pulled = pulled(image);
         let is_told = state.outbox.get(id).is_some_and(|told| {
             told.all()
                 .iter()

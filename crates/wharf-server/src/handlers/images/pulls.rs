@@ -13,13 +13,12 @@ use crate::{app::App, http::ApiResult};
 pub(crate) async fn handle(State(app): State<App>) -> ApiResult<Response> {
     let now = app.clock.now();
     let document = |pull: &PullUnderWay| -> Value {
-        let milliseconds = now.duration_since(pull.began_at).as_millis().max(1);
-        let rate = i128::from(pull.progress.bytes_fetched) * 1000 / milliseconds;
+        let since = now.duration_since(pull.began_at);
         json!({
             "reference": pull.reference,
             "beganAt": wharf_arm::time::seconds(pull.began_at),
             "progress": pull.progress,
-            "bytesPerSecond": u64::try_from(rate).unwrap_or_default(),
+            "bytesPerSecond": pull.progress.bytes_per_second(since),
         })
     };
     let documents: Vec<Value> = app.images.pulls().iter().map(document).collect();
