@@ -1,6 +1,8 @@
 //! Whether what is kept for shares is whole, and nothing else is kept.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path};
+
+use jiff::{SignedDuration, Timestamp};
 
 use super::{ABOUT, PROPERTIES, Shares, TEMPORARY, TREE};
 use crate::{
@@ -10,7 +12,7 @@ use crate::{
 
 /// Half-done work is older than this only when nobody is at it any more. Removing a share can take
 /// long.
-const STALE: Duration = Duration::from_hours(1);
+const STALE: SignedDuration = SignedDuration::from_hours(1);
 
 impl Shares {
     /// What is wrong with what is kept, one line each. `is_account` knows the accounts there are.
@@ -38,22 +40,16 @@ impl Shares {
                 wrong.push(format!("'{name}' is kept for account '{account}' and is no share"));
                 continue;
             }
-            match self.show(account, &name) {
-                // It may be gone by now, too.
-                Err(error) if error.code() == Code::ShareNotFound => {
-                    if place.join(&name).exists() {
-                        wrong.push(format!("share '{name}' of '{account}' has no {ABOUT}"));
-                    }
-                }
-                Err(error) => {
-                    wrong.push(format!("share '{name}' of '{account}' cannot be read: {error}"));
-                }
-                Ok(_) if place.join(&name).join(TREE).is_dir() => {}
-                Ok(_) => {
-                    if place.join(&name).exists() {
-                        wrong.push(format!("share '{name}' of '{account}' has no directory"));
-                    }
-                }
+            let share = place.join(&name);
+            let what = match self.show(account, &name) {
+                Err(error) if error.code() == Code::ShareNotFound => format!("has no {ABOUT}"),
+                Err(error) => format!("cannot be read: {error}"),
+                Ok(_) if share.join(TREE).is_dir() => continue,
+                Ok(_) => "has no directory".to_owned(),
+            };
+            // It may be gone by now, too.
+            if share.try_exists().unwrap_or(true) {
+                wrong.push(format!("share '{name}' of '{account}' {what}"));
             }
         }
         Ok(wrong)
@@ -64,8 +60,8 @@ impl Shares {
         let now = self.clock.now();
         let is_stale = |name: &String| {
             let modified = fs::symlink_metadata(temporary.join(name)).and_then(|m| m.modified());
-            let modified = modified.ok().and_then(|time| jiff::Timestamp::try_from(time).ok());
-            modified.is_some_and(|at| now.duration_since(at).unsigned_abs() > STALE && at < now)
+            let modified = modified.ok().and_then(|time| Timestamp::try_from(time).ok());
+            modified.is_some_and(|at| now.duration_since(at) > STALE)
         };
         let names = names(&temporary)?.into_iter().filter(is_stale);
         Ok(names.map(|name| format!("'{name}' is left over from a share or a change")).collect())
@@ -112,7 +108,7 @@ mod tests {
                 "shares are kept for storage account 'gone', which is gone",
             ]
         );
-        let later = Clock::system().now() + jiff::SignedDuration::from_hours(2);
+        let later = Clock::system().now() + SignedDuration::from_hours(2);
         let old = Shares { clock: Clock::new(move || later), ..shares };
         let stale = "'half' is left over from a share or a change".to_owned();
         assert!(old.check(there).unwrap().contains(&stale));
