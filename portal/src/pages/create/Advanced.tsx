@@ -1,6 +1,6 @@
 import { Button, Checkbox, Field, Input, Select } from "@fluentui/react-components";
 import { replace, without } from "../../parts/list";
-import { container, QUICKSTARTS } from "./draft";
+import { container, QUICKSTARTS, withoutContainer } from "./draft";
 import type { StepProps } from "./step";
 
 export function Advanced({ d, set, say }: StepProps) {
@@ -37,7 +37,7 @@ export function Advanced({ d, set, say }: StepProps) {
             ))}
             <div className="bar">
               <Button onClick={() => change({ env: [...c.env, { name: "", value: "", isSecret: false }] })}>Add variable</Button>
-              {index > 0 && <Button onClick={() => set({ containers: without(d.containers, index) })}>Remove container</Button>}
+              {index > 0 && <Button onClick={() => set(withoutContainer(d, index))}>Remove container</Button>}
             </div>
           </section>
         );

@@ -123,7 +123,7 @@ export default function Create() {
         <Button disabled={!step} onClick={() => setStep(step - 1)}>Previous</Button>
         {!isLast && <Button onClick={() => (step === STEPS.length - 2 ? review() : setStep(step + 1))}>Next: {STEPS[step + 1]}</Button>}
         <span className="grow" />
-        <Button appearance="subtle" onClick={() => { sessionStorage.removeItem(KEPT); setDraft({ ...first(), location: d.location, rg: d.rg, isNewRg: d.isNewRg }); setShown(false); setFailure(undefined); setStep(0); }}>Start over</Button>
+        <Button appearance="subtle" onClick={() => { sessionStorage.removeItem(KEPT); set({ ...first(), location: d.location, rg: d.rg, isNewRg: d.isNewRg }); setShown(false); setFailure(undefined); setStep(0); }}>Start over</Button>
       </div>
     </>
   );

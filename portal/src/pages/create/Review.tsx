@@ -3,7 +3,8 @@ import { useState } from "react";
 import { stringify } from "yaml";
 import { Copy } from "../../parts/Copy";
 import { Facts } from "../../parts/Facts";
-import { command, shown, STEPS, type Draft, type Problem } from "./draft";
+import { command } from "./command";
+import { shown, STEPS, type Draft, type Problem } from "./draft";
 
 export default function Review({ d, problems, isReady, onGo }: { d: Draft; problems: Problem[]; isReady: boolean; onGo: (step: number) => void }) {
   const [view, setView] = useState("Summary");
@@ -16,7 +17,7 @@ export default function Review({ d, problems, isReady, onGo }: { d: Draft; probl
   const facts: [string, string][] = [
     ["Resource group", d.isNewRg ? `${d.rg} (new)` : d.rg], ["Name", d.name], ["Region", d.location],
     ["Containers", d.containers.map((c) => `${c.name}: ${c.image}${c.isInit ? " (init)" : `, ${c.cpu} CPU, ${c.memory} GB`}`).join("; ")],
-    ["Networking", d.access === "None" ? "none" : `${d.access}, ${d.ports.map((p) => `${p.port}/${p.protocol}`).join(", ")}${d.label ? `, ${d.label}` : ""}`],
+    ["Networking", d.access === "None" ? "none" : `${d.access}, ${d.ports.map((p) => `${p.port}/${p.protocol}`).join(", ")}${d.access === "Public" && d.label ? `, ${d.label}` : ""}`],
     ["Restart policy", d.restart], ["Volumes", d.volumes.map((v) => v.name).join(", ") || "none"], ["Tags", d.tags.map((t) => `${t.name}: ${t.value}`).join(", ") || "none"],
   ];
   return (

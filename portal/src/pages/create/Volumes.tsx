@@ -25,8 +25,8 @@ export function Volumes({ d, set, say }: StepProps) {
             {v.kind === "azureFile" && <ShareFields v={v} change={change} index={index} say={say} />}
             <div className="line">
               <Field label="Mount path" {...say(`volumes.${index}.path`)}><Input value={v.path} onChange={(_, data) => change({ path: data.value })} /></Field>
-              <Field label="In"><Select value={v.container} onChange={(_, data) => change({ container: data.value })}><option value="">all containers</option>{d.containers.map((c) => <option key={c.name}>{c.name}</option>)}</Select></Field>
-              <Button onClick={() => set({ volumes: without(d.volumes, index) })}>Remove</Button>
+              <Field label="In"><Select value={v.container ?? ""} onChange={(_, data) => change({ container: data.value ? Number(data.value) : undefined })}><option value="">all containers</option>{d.containers.map((c, at) => <option key={at} value={at}>{c.name}</option>)}</Select></Field>
+              <Button aria-label={`Remove volume ${v.name}`} onClick={() => set({ volumes: without(d.volumes, index) })}>Remove</Button>
             </div>
           </section>
         );

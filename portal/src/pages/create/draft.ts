@@ -1,9 +1,11 @@
 // What the wizard asks for, and the group that comes of it.
 import type { Json } from "../../api";
+import { without } from "../../parts/list";
 
 export interface Variable { name: string; value: string; isSecret: boolean }
 export interface Container { name: string; image: string; cpu: string; memory: string; command: string; env: Variable[]; isInit: boolean }
-export interface Volume { name: string; kind: "emptyDir" | "secret" | "gitRepo" | "azureFile"; container: string; path: string; repository: string; file: string; content: string; account: string; share: string; key: string }
+/** `container` is the place of the one that mounts it; without one all do. */
+export interface Volume { name: string; kind: "emptyDir" | "secret" | "gitRepo" | "azureFile"; container?: number; path: string; repository: string; file: string; content: string; account: string; share: string; key: string }
 export interface Draft {
   rg: string; isNewRg: boolean; name: string; location: string;
   source: "quickstart" | "own" | "other" | "private"; registry: string; server: string; user: string; password: string;
@@ -15,7 +17,7 @@ export const QUICKSTARTS = ["aci-helloworld", "aci-wordcount", "aci-tutorial-sid
 export const STEPS = ["Basics", "Networking", "Advanced", "Volumes", "Tags", "Review + create"];
 
 export const container = (name: string, image: string): Container => ({ name, image, cpu: "1", memory: "1.5", command: "", env: [], isInit: false });
-export const volume = (): Volume => ({ name: "", kind: "emptyDir", container: "", path: "/mnt", repository: "", file: "", content: "", account: "", share: "", key: "" });
+export const volume = (): Volume => ({ name: "", kind: "emptyDir", path: "/mnt", repository: "", file: "", content: "", account: "", share: "", key: "" });
 
 export function first(): Draft {
   const name = `web-${Math.random().toString(36).slice(2, 6)}`;
@@ -24,6 +26,12 @@ export function first(): Draft {
     access: "Public", subnet: "", label: "", ports: [{ port: "80", protocol: "TCP" }], restart: "Always",
     containers: [container(name, QUICKSTARTS[0])], volumes: [], tags: [],
   };
+}
+
+/** Without a container; volumes that only that one mounted, all do. */
+export function withoutContainer(d: Draft, index: number): Pick<Draft, "containers" | "volumes"> {
+  const next = (at?: number) => (at === undefined || at === index ? undefined : at > index ? at - 1 : at);
+  return { containers: without(d.containers, index), volumes: d.volumes.map((v) => ({ ...v, container: next(v.container) })) };
 }
 
 /** Words as a shell splits them. */
@@ -39,12 +47,12 @@ function volumeOf(v: Volume): Json {
   }
 }
 
-const hasCredentials = (d: Draft) => d.source === "private" || d.source === "own";
+export const hasCredentials = (d: Draft) => d.source === "private" || d.source === "own";
 
 /** The group as ARM takes it. */
 export function document(d: Draft): Json {
   const containerOf = (c: Container) => {
-    const mounts = d.volumes.filter((v) => !v.container || v.container === c.name).map((v) => ({ name: v.name, mountPath: v.path }));
+    const mounts = d.volumes.filter((v) => v.container === undefined || d.containers[v.container] === c).map((v) => ({ name: v.name, mountPath: v.path }));
     return {
       name: c.name,
       properties: {
@@ -106,7 +114,10 @@ export function check(d: Draft, taken: Set<string>): Problem[] {
     if (!v.path.startsWith("/")) no(3, `volumes.${index}.path`, "Enter an absolute path.");
     if (v.kind === "azureFile") for (const part of ["account", "share"] as const) if (!v[part]) no(3, `volumes.${index}.${part}`, `Choose or name a ${part === "share" ? "share" : "storage account"}.`);
   });
-  d.tags.forEach((t, index) => t.name || no(4, `tags.${index}`, "Name the tag."));
+  d.tags.forEach((t, index) => {
+    if (!t.name) no(4, `tags.${index}`, "Name the tag.");
+    else if (d.tags.findIndex((other) => other.name.toLowerCase() === t.name.toLowerCase()) < index) no(4, `tags.${index}`, "Another tag has this name.");
+  });
   return found;
 }
 
@@ -131,27 +142,6 @@ export function locate(target: string | undefined, code: string, d: Draft): { st
   // Azure's errors about images name no property; with one container there is no doubt which it is.
   if (d.containers.length === 1 && /Image|Registry/.test(code)) return { step: 0, field: "containers.0.image" };
   return undefined;
-}
-
-const quote = (text: string) => (/^[\w./:@=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
-
-/** The same as a command, where one command can say it. */
-export function command(d: Draft): string {
-  const c = d.containers[0];
-  if (d.containers.length > 1 || d.volumes.length > 1) return `az container create -g ${quote(d.rg)} --file ${d.name}.yaml`;
-  const flags: [string, string][] = [
-    ["-g", d.rg], ["-n", d.name], ["--image", c.image], ["--os-type", "Linux"], ["--cpu", c.cpu], ["--memory", c.memory], ["--restart-policy", d.restart],
-  ];
-  let text = `az container create ${flags.map(([flag, value]) => `${flag} ${quote(value)}`).join(" ")}`;
-  if (d.access !== "None") text += ` --ip-address ${d.access} --ports ${d.ports.map((p) => p.port).join(" ")}`;
-  if (d.access === "Public" && d.label) text += ` --dns-name-label ${d.label}`;
-  if (d.access === "Private" && d.subnet) text += ` --subnet ${quote(d.subnet)}`;
-  if (c.command) text += ` --command-line ${quote(c.command)}`;
-  const list = (isSecret: boolean) => c.env.filter((e) => e.isSecret === isSecret).map((e) => quote(`${e.name}=${isSecret ? "…" : e.value}`)).join(" ");
-  if (list(false)) text += ` --environment-variables ${list(false)}`;
-  if (list(true)) text += ` --secure-environment-variables ${list(true)}`;
-  if (hasCredentials(d)) text += ` --registry-login-server ${quote(d.server)} --registry-username ${quote(d.user)} --registry-password …`;
-  return text;
 }
 
 /** The document with every secret left out, to be shown and copied. */
