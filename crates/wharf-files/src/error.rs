@@ -70,9 +70,12 @@ codes! {
     ResourceNotFound = 404 "The specified resource does not exist.";
     ResourceTypeMismatch = 409 "The specified resource type does not match the type of the existing resource.";
     ShareAlreadyExists = 409 "The specified share already exists.";
+    ShareHasSnapshots = 409 "The share has snapshots and the operation requires no snapshots.";
     ShareNotFound = 404 "The specified share does not exist.";
     ShareSizeLimitReached = 403 "The share has reached its size limit.";
+    ShareSnapshotCountExceeded = 409 "The total number of snapshots for the share is over the limit.";
     ShareSnapshotNotFound = 404 "The specified share snapshot does not exist.";
+    ShareSnapshotOperationNotSupported = 400 "The specified operation is not supported on a share snapshot.";
     SharingViolation = 409 "The specified resource may be in use by another program.";
     UnsupportedHeader = 400 "One of the HTTP headers specified in the request is not supported.";
     UnsupportedHttpVerb = 405 "The resource doesn't support specified Http Verb.";

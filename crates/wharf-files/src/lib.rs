@@ -1,7 +1,7 @@
 //! Azure file shares: kept in directories, served over REST.
 //!
 //! A share is a directory below `<root>/<account>/<share>`: `tree` holds what clients and
-//! containers see, `share.json` what is known about the share. [`Shares`] is blocking; callers on
+//! containers see, `share.json` what is known about the share, `snapshots` earlier states of both. [`Shares`] is blocking; callers on
 //! an async runtime use a blocking thread. [`Service`] is the Azure Files REST service on top.
 
 mod accounts;
@@ -26,5 +26,5 @@ pub use request::Target;
 pub use service::Service;
 pub use shares::{
     AccessPolicy, AccessTier, Change, Created, Listing, MAX_QUOTA, Protocol, Query, Settings,
-    Share, Shares,
+    Share, Shares, WithSnapshots,
 };

@@ -10,8 +10,8 @@ use crate::error::{Code, FilesError};
 /// The oldest version whose signatures are known here.
 const OLDEST: &str = "2015-02-21";
 /// Directories that a path may go through, and bytes it may have.
-const DEPTH_MAX: usize = 250;
-const PATH_MAX: usize = 2048;
+pub(crate) const DEPTH_MAX: usize = 250;
+pub(crate) const PATH_MAX: usize = 2048;
 const NAME_MAX: usize = 255;
 
 /// Where a request was sent, which the server knows and the request does not say.
@@ -58,6 +58,11 @@ impl Call {
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         let values = self.query.get(name)?;
         values.first().map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Which snapshot of the share is meant; without: what is in the share now.
+    pub(crate) fn snapshot(&self) -> Option<&str> {
+        self.parameter("sharesnapshot")
     }
 
     /// A header, if it says something.

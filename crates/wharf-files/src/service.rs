@@ -149,10 +149,21 @@ fn check_token(
     }
 }
 
+impl Call {
+    /// What is in the share or the snapshot that an address names.
+    fn tree(&self, shares: &Shares) -> Result<Tree, FilesError> {
+        let (account, share) = (&self.target.account, self.share.as_deref().unwrap_or_default());
+        Tree::open(&match self.snapshot() {
+            Some(snapshot) => shares.snapshot_tree(account, share, snapshot)?,
+            None => shares.tree(account, share)?,
+        })
+    }
+}
+
 impl Context {
     /// What is in the share that the request is about.
     fn tree(&self) -> Result<Tree, FilesError> {
-        Tree::open(&self.shares.tree(&self.account.name, self.share()?)?)
+        self.call.tree(&self.shares)
     }
 
     /// Counts bytes that are about to be written.

@@ -1,7 +1,9 @@
 //! The shares of all accounts, as directories.
 
 mod check;
+mod list;
 mod settings;
+mod snapshots;
 
 use std::{
     collections::BTreeMap,
@@ -13,8 +15,12 @@ use std::{
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-pub use self::settings::{
-    AccessPolicy, AccessTier, Change, Created, Listing, MAX_QUOTA, Protocol, Query, Settings, Share,
+pub use self::{
+    settings::{
+        AccessPolicy, AccessTier, Change, Created, Listing, MAX_QUOTA, Protocol, Query, Settings,
+        Share,
+    },
+    snapshots::WithSnapshots,
 };
 use crate::{
     clock::Clock,
@@ -67,35 +73,9 @@ impl Shares {
         Ok(names.filter(|name| check_account(name).is_ok()).collect())
     }
 
-    /// Shares of an account by name. An account that has none is not an error.
-    pub fn list(&self, account: &str, query: &Query) -> Result<Listing, FilesError> {
-        let mut names = self.names(account)?;
-        names.retain(|name| name.starts_with(&query.prefix) && *name >= query.marker);
-        names.sort_unstable();
-        let next_marker = query.max.and_then(|max| names.get(max).cloned());
-        names.truncate(query.max.unwrap_or(usize::MAX));
-        let mut shares = Vec::with_capacity(names.len());
-        for name in names {
-            match self.show(account, &name) {
-                Ok(share) => shares.push(share),
-                Err(error) if error.code() == Code::ShareNotFound => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(Listing { shares, next_marker })
-    }
-
     /// One share.
     pub fn show(&self, account: &str, share: &str) -> Result<Share, FilesError> {
-        let path = self.place(account, share)?.join(ABOUT);
-        match fs::read(&path) {
-            Ok(text) => {
-                let about = serde_json::from_slice(&text).map_err(io::Error::other);
-                about.map_err(FilesError::file("parse", &path))
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(gone()),
-            Err(error) => Err(FilesError::file("read", &path)(error)),
-        }
+        Self::read(&self.place(account, share)?)
     }
 
     /// Makes a share; one that is there already is not changed.
@@ -139,15 +119,24 @@ impl Shares {
     }
 
     /// Removes a share with all that is in it. The name is free at once.
-    pub fn delete(&self, account: &str, share: &str) -> Result<(), FilesError> {
+    pub fn delete(
+        &self,
+        account: &str,
+        share: &str,
+        snapshots: WithSnapshots,
+    ) -> Result<(), FilesError> {
         let place = self.place(account, share)?;
-        self.discard(&place)
+        self.discard(&place, || {
+            let may_go = snapshots == WithSnapshots::Delete
+                || self.snapshot_times(account, share)?.is_empty();
+            if may_go { Ok(()) } else { Err(Code::ShareHasSnapshots.into()) }
+        })
     }
 
     /// Removes all shares of an account and what else is kept for it. None is not an error.
     pub fn delete_account(&self, account: &str) -> Result<(), FilesError> {
         check_account(account)?;
-        match self.discard(&self.root.join(account)) {
+        match self.discard(&self.root.join(account), || Ok(())) {
             Err(error) if error.code() == Code::ShareNotFound => Ok(()),
             other => other,
         }
@@ -222,16 +211,16 @@ impl Shares {
         durable::replace(&path, &self.temporary(), &text)
     }
 
-    fn names(&self, account: &str) -> Result<Vec<String>, FilesError> {
-        check_account(account)?;
-        let path = self.root.join(account);
-        let entries = match fs::read_dir(&path) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(FilesError::file("list", &path)(error)),
-        };
-        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-        Ok(names.filter(|name| check_share(name).is_ok()).collect())
+    fn read(place: &Path) -> Result<Share, FilesError> {
+        let path = place.join(ABOUT);
+        match fs::read(&path) {
+            Ok(text) => {
+                let about = serde_json::from_slice(&text).map_err(io::Error::other);
+                about.map_err(FilesError::file("parse", &path))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(gone()),
+            Err(error) => Err(FilesError::file("read", &path)(error)),
+        }
     }
 
     fn place(&self, account: &str, share: &str) -> Result<PathBuf, FilesError> {
@@ -251,17 +240,22 @@ impl Shares {
         durable::replace(&path, &self.temporary(), &text)
     }
 
-    /// Takes a directory out of sight, durably, and then away.
-    fn discard(&self, place: &Path) -> Result<(), FilesError> {
+    /// Takes a directory out of sight, durably, and then away, unless `check` finds that it stays.
+    fn discard(
+        &self,
+        place: &Path,
+        check: impl FnOnce() -> Result<(), FilesError>,
+    ) -> Result<(), FilesError> {
         let hidden = tempfile::tempdir_in(self.temporary());
         let hidden = hidden.map_err(FilesError::file("make", self.temporary()))?.keep();
         {
             let _changing = self.changing();
-            match fs::rename(place, hidden.join("deleted")) {
+            let hide = |()| match fs::rename(place, hidden.join("deleted")) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Err(gone()),
                 other => other.map_err(FilesError::file("rename", place)),
-            }
-            .or_else(|error| remove(&hidden).and(Err(error)))?;
+            };
+            let done = check().and_then(hide);
+            done.or_else(|error| remove(&hidden).and(Err(error)))?;
             place.parent().map_or(Ok(()), durable::sync)?;
         }
         self.measured().forget(place);

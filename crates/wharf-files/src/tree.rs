@@ -6,6 +6,7 @@
 pub(crate) mod attributes;
 pub(crate) mod changes;
 pub(crate) mod content;
+pub(crate) mod copy;
 pub(crate) mod list;
 pub(crate) mod node;
 

@@ -10,7 +10,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use wharf_files::{Change, Code, Query, Settings, Shares};
+use wharf_files::{Change, Code, Query, Settings, Shares, WithSnapshots};
 
 const ACCOUNT: &str = "devstore";
 const NAMES: [&str; 3] = ["one", "two", "three"];
@@ -36,12 +36,12 @@ fn the_process_that_is_killed() {
             let settings = Settings { quota, ..Settings::default() };
             match (quota / 3) % 3 {
                 0 => drop(shares.create(ACCOUNT, name, settings).unwrap()),
-                1 => drop(shares.update(
-                    ACCOUNT,
-                    name,
-                    Change { quota: Some(quota), ..Change::default() },
-                )),
-                _ => drop(shares.delete(ACCOUNT, name)),
+                1 => {
+                    let change = Change { quota: Some(quota), ..Change::default() };
+                    drop(shares.update(ACCOUNT, name, change));
+                    drop(shares.create_snapshot(ACCOUNT, name, None));
+                }
+                _ => drop(shares.delete(ACCOUNT, name, WithSnapshots::Delete)),
             }
             let there = shares.show(ACCOUNT, name).map_or(0, |share| share.settings.quota);
             say("done", name, there);
@@ -93,6 +93,7 @@ fn what_is_acknowledged_survives_and_nothing_is_half_there() {
         let (state, busy) = kill_after(dir.path(), 2 * round + 1);
         let shares = Shares::open(dir.path()).unwrap();
         assert_eq!(std::fs::read_dir(dir.path().join(".tmp")).unwrap().count(), 0);
+        assert_eq!(shares.check(|_| true).unwrap(), [""; 0]);
         let listed = shares.list(ACCOUNT, &Query::default()).unwrap();
         for share in &listed.shares {
             assert!(shares.tree(ACCOUNT, &share.name).is_ok(), "{share:?}");

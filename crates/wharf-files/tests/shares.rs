@@ -9,7 +9,9 @@ use std::{
     path::Path,
 };
 
-use wharf_files::{AccessPolicy, Change, Code, Created, Query, Settings, Share, Shares};
+use wharf_files::{
+    AccessPolicy, Change, Code, Created, Query, Settings, Share, Shares, WithSnapshots,
+};
 
 const ACCOUNT: &str = "devstore";
 
@@ -119,7 +121,7 @@ fn shares_are_listed_in_pages_by_prefix() {
     }
     let first = Query { prefix: "app".to_owned(), max: Some(2), ..Query::default() };
     let (names, marker) = fixture.names(&first);
-    assert_eq!((names, marker.as_deref()), (vec!["app-1".into(), "app-2".into()], Some("app-3")));
+    assert_eq!((names, marker.as_deref()), (vec!["app-1".into(), "app-2".into()], Some("app-3!~")));
     let second = Query { marker: marker.unwrap(), ..first };
     assert_eq!(fixture.names(&second), (vec!["app-3".into()], None));
     assert_eq!(fixture.names(&Query::default()).0.len(), 4);
@@ -131,10 +133,10 @@ fn a_deleted_share_is_gone_and_its_name_free() {
     fixture.create("data");
     let tree = fixture.shares.tree(ACCOUNT, "data").unwrap();
     fs::write(tree.join("old"), "old").unwrap();
-    fixture.shares.delete(ACCOUNT, "data").unwrap();
+    fixture.shares.delete(ACCOUNT, "data", WithSnapshots::Refuse).unwrap();
     for code in [
         fixture.shares.show(ACCOUNT, "data").unwrap_err().code(),
-        fixture.shares.delete(ACCOUNT, "data").unwrap_err().code(),
+        fixture.shares.delete(ACCOUNT, "data", WithSnapshots::Refuse).unwrap_err().code(),
         fixture.shares.tree(ACCOUNT, "data").unwrap_err().code(),
     ] {
         assert_eq!(code, Code::ShareNotFound);
@@ -175,7 +177,7 @@ fn deleting_a_share_follows_no_link_out_of_it() {
     fs::write(outside.path().join("precious"), "x").unwrap();
     let tree = fixture.shares.tree(ACCOUNT, "data").unwrap();
     symlink(outside.path(), tree.join("link")).unwrap();
-    fixture.shares.delete(ACCOUNT, "data").unwrap();
+    fixture.shares.delete(ACCOUNT, "data", WithSnapshots::Refuse).unwrap();
     // Opening waits for nothing that is left to remove.
     let _fixture = fixture.reopened();
     assert!(outside.path().join("precious").exists());

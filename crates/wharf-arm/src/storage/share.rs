@@ -53,6 +53,8 @@ pub fn parse(body: &Value) -> Result<Parsed, Error> {
 pub struct Shown<'a> {
     /// Its name.
     pub name: &'a str,
+    /// Of a snapshot: when it was made.
+    pub snapshot: Option<&'a str>,
     /// GiB.
     pub quota: u32,
     /// Its metadata.
@@ -80,6 +82,9 @@ pub fn render(account: &ResourceKey, share: &Shown<'_>) -> Value {
     });
     if !share.metadata.is_empty() {
         properties["metadata"] = json!(share.metadata);
+    }
+    if let Some(time) = share.snapshot {
+        properties["snapshotTime"] = json!(time);
     }
     if let Some(used) = share.used {
         properties["shareUsageBytes"] = json!(used);
@@ -121,6 +126,7 @@ mod tests {
         let metadata = parsed.metadata.unwrap();
         let shown = Shown {
             name: "data",
+            snapshot: Some("2026-01-02T10:00:30.0000000Z"),
             quota: 5,
             metadata: &metadata,
             tier: "Hot",
@@ -133,6 +139,7 @@ mod tests {
             document["id"].as_str().unwrap().ends_with("acct/fileServices/default/shares/data")
         );
         assert_eq!(document["properties"]["metadata"]["a"], "b");
+        assert_eq!(document["properties"]["snapshotTime"], "2026-01-02T10:00:30.0000000Z");
         for (properties, target) in [
             (json!({ "shareQuota": 0 }), "properties.shareQuota"),
             (json!({ "enabledProtocols": "NFS" }), "properties.enabledProtocols"),

@@ -236,7 +236,8 @@ pub(super) async fn list_ranges(context: Arc<Context>) -> Result<Answer, FilesEr
         let call = &context.call;
         check_permission(call)?;
         if call.parameter("prevsharesnapshot").is_some() {
-            return Err(Code::ShareSnapshotNotFound.into());
+            let message = "Wharf does not tell what has changed since a snapshot.";
+            return Err(FilesError::because(Code::NotImplemented, message));
         }
         let place = context.tree()?.file(&call.path)?;
         let node = place.node.ok_or(Code::ResourceNotFound)?;

@@ -23,6 +23,7 @@ pub(crate) enum Operation {
     GetServiceProperties,
     SetServiceProperties,
     CreateShare,
+    CreateSnapshot,
     GetShare,
     DeleteShare,
     SetShareProperties,
@@ -56,9 +57,6 @@ pub(crate) enum Operation {
 impl Operation {
     /// Finds the operation by method, kind of resource and `comp`.
     pub(crate) fn of(call: &Call) -> Result<Self, FilesError> {
-        if call.parameter("sharesnapshot").is_some() {
-            return Err(Code::ShareSnapshotNotFound.into());
-        }
         let kind = call.parameter("restype").unwrap_or_default().to_ascii_lowercase();
         let comp = call.parameter("comp").unwrap_or_default().to_ascii_lowercase();
         let method = match &call.method {
@@ -74,13 +72,34 @@ impl Operation {
             (Some(_), root, "") => Self::of_file(call, method, &comp, root),
             _ => None,
         };
-        found.ok_or_else(|| match comp.as_str() {
-            "snapshot" | "lease" | "filepermission" | "undelete" | "userdelegationkey" => {
+        let found = found.ok_or_else(|| match comp.as_str() {
+            "lease" | "filepermission" | "undelete" | "userdelegationkey" => {
                 let message = format!("Wharf has no such operation: {method} with comp={comp}.");
                 FilesError::because(Code::NotImplemented, message)
             }
-            _ => Code::InvalidUri.into(),
-        })
+            _ => FilesError::from(Code::InvalidUri),
+        })?;
+        if call.snapshot().is_some() && !found.is_for_snapshots() {
+            return Err(Code::ShareSnapshotOperationNotSupported.into());
+        }
+        Ok(found)
+    }
+
+    /// Whether it can be done with a snapshot: what is in one does not change.
+    fn is_for_snapshots(self) -> bool {
+        matches!(
+            self,
+            Self::GetShare
+                | Self::DeleteShare
+                | Self::GetDirectory
+                | Self::ListDirectory
+                | Self::GetFile
+                | Self::GetFileProperties
+                | Self::GetFileMetadata
+                | Self::ListRanges
+                | Self::ListHandles
+                | Self::CloseHandles
+        )
     }
 
     fn of_service(method: &str, kind: &str, comp: &str) -> Option<Self> {
@@ -96,6 +115,7 @@ impl Operation {
         Some(match (method, comp) {
             ("PUT", "") => Self::CreateShare,
             ("GET", "" | "metadata") => Self::GetShare,
+            ("PUT", "snapshot") => Self::CreateSnapshot,
             ("DELETE", "") => Self::DeleteShare,
             ("PUT", "properties") => Self::SetShareProperties,
             ("PUT", "metadata") => Self::SetShareMetadata,
@@ -149,7 +169,7 @@ impl Operation {
             Self::ListShares => ('s', "l", false),
             Self::GetServiceProperties => ('s', "r", false),
             Self::SetServiceProperties => ('s', "w", false),
-            Self::CreateShare => ('c', "cw", false),
+            Self::CreateShare | Self::CreateSnapshot => ('c', "cw", false),
             Self::GetShare | Self::GetShareStats => ('c', "r", false),
             Self::DeleteShare => ('c', "d", false),
             Self::SetShareProperties | Self::SetShareMetadata => ('c', "w", false),
@@ -184,6 +204,7 @@ impl Operation {
                 "Microsoft.Storage/storageAccounts/fileServices/shares/read"
             }
             Self::CreateShare
+            | Self::CreateSnapshot
             | Self::SetShareProperties
             | Self::SetShareMetadata
             | Self::SetShareAcl => "Microsoft.Storage/storageAccounts/fileServices/shares/write",
@@ -211,6 +232,7 @@ impl Operation {
             Self::GetServiceProperties => properties::get(context).await,
             Self::SetServiceProperties => properties::set(context, body).await,
             Self::CreateShare => share::create(context).await,
+            Self::CreateSnapshot => share::create_snapshot(context).await,
             Self::GetShare => share::get(context).await,
             Self::DeleteShare => share::delete(context).await,
             Self::SetShareProperties => share::set_properties(context).await,

@@ -9,7 +9,7 @@ use super::{Answer, Context, blocking, properties::read_document};
 use crate::{
     error::{Code, FilesError},
     request::{Call, bad_header},
-    shares::{AccessPolicy, AccessTier, Change, Created, Query, Settings, Share},
+    shares::{AccessPolicy, AccessTier, Change, Created, Query, Settings, Share, WithSnapshots},
     times::http_date,
     xml::{self, Document},
 };
@@ -28,8 +28,10 @@ pub(super) async fn list(context: Arc<Context>) -> Result<Answer, FilesError> {
     let call = &context.call;
     let parameter = |name: &str| call.parameter(name).unwrap_or_default().to_owned();
     let max = Some(call.max_results()?);
-    let query = Query { prefix: parameter("prefix"), marker: parameter("marker"), max };
     let include = parameter("include").to_ascii_lowercase();
+    let includes = |word| include.split(',').any(|part| part.trim() == word);
+    let (prefix, marker) = (parameter("prefix"), parameter("marker"));
+    let query = Query { prefix, marker, snapshots: includes("snapshots"), max };
     let mut document =
         Document::new("EnumerationResults", &[("ServiceEndpoint", &call.endpoint())]);
     for (element, name) in
@@ -41,15 +43,17 @@ pub(super) async fn list(context: Arc<Context>) -> Result<Answer, FilesError> {
     let found = blocking(move || lister.shares.list(&lister.account.name, &query)).await?;
     document.begin("Shares");
     for share in &found.shares {
-        describe(&mut document, share, include.split(',').any(|part| part.trim() == "metadata"));
+        describe(&mut document, share, includes("metadata"));
     }
     document.end().text("NextMarker", found.next_marker.unwrap_or_default());
     Ok(Answer::xml(document))
 }
 
 fn describe(document: &mut Document, share: &Share, with_metadata: bool) {
-    document.begin("Share").text("Name", &share.name).begin("Properties");
+    document.begin("Share").text("Name", &share.name);
+    document.maybe("Snapshot", share.snapshot.as_deref());
     document
+        .begin("Properties")
         .text("Last-Modified", http_date(share.last_modified))
         .text("Etag", format!("\"{}\"", share.etag))
         .text("Quota", share.settings.quota.to_string())
@@ -87,6 +91,15 @@ pub(super) async fn create(context: Arc<Context>) -> Result<Answer, FilesError> 
     .await
 }
 
+pub(super) async fn create_snapshot(context: Arc<Context>) -> Result<Answer, FilesError> {
+    let snapshot = blocking(move || {
+        let metadata = Some(context.call.metadata()?).filter(|metadata| !metadata.is_empty());
+        context.shares.create_snapshot(&context.account.name, context.share()?, metadata)
+    });
+    let snapshot = snapshot.await?;
+    Ok(tagged(Answer::created(), &snapshot).maybe("x-ms-snapshot", snapshot.snapshot.as_deref()))
+}
+
 /// What headers say about a share. Nothing that Wharf has not is silently left out.
 fn settings(call: &Call) -> Result<Change, FilesError> {
     if call.header("x-ms-enabled-protocols").is_some_and(|value| !value.eq_ignore_ascii_case("smb"))
@@ -112,7 +125,13 @@ fn tagged(answer: Answer, share: &Share) -> Answer {
 }
 
 pub(super) async fn get(context: Arc<Context>) -> Result<Answer, FilesError> {
-    let show = move || context.shares.show(&context.account.name, context.share()?);
+    let show = move || {
+        let (account, share) = (context.account.name.as_str(), context.share()?);
+        match context.call.snapshot() {
+            Some(snapshot) => context.shares.show_snapshot(account, share, snapshot),
+            None => context.shares.show(account, share),
+        }
+    };
     let share = blocking(show).await?;
     let mut answer = tagged(Answer::ok(), &share)
         .header("x-ms-share-quota", share.settings.quota.to_string())
@@ -132,12 +151,16 @@ pub(super) async fn get(context: Arc<Context>) -> Result<Answer, FilesError> {
 pub(super) async fn delete(context: Arc<Context>) -> Result<Answer, FilesError> {
     let delete = move || {
         let (account, share) = (context.account.name.as_str(), context.share()?);
+        let with = snapshots(&context.call)?;
+        if let Some(snapshot) = context.call.snapshot() {
+            return context.shares.delete_snapshot(account, share, snapshot);
+        }
         let user = context.accounts.user(account, share).map_err(|error| {
             tracing::error!(error = &*error as &dyn std::error::Error, "no use can be read");
             Code::InternalError
         })?;
         match user {
-            None => context.shares.delete(account, share),
+            None => context.shares.delete(account, share, with),
             Some(user) => {
                 let message = format!("The share is mounted by {user}.");
                 Err(FilesError::because(Code::SharingViolation, message))
@@ -145,6 +168,19 @@ pub(super) async fn delete(context: Arc<Context>) -> Result<Answer, FilesError> 
         }
     };
     blocking(delete).await.map(|()| Answer::accepted())
+}
+
+/// What a request to delete a share says about its snapshots.
+fn snapshots(call: &Call) -> Result<WithSnapshots, FilesError> {
+    const NAME: &str = "x-ms-delete-snapshots";
+    let Some(value) = call.header(NAME) else { return Ok(WithSnapshots::Refuse) };
+    let is_known = ["include", "include-leased"].iter().any(|one| value.eq_ignore_ascii_case(one));
+    // A snapshot has none of its own.
+    if is_known && call.snapshot().is_none() {
+        Ok(WithSnapshots::Delete)
+    } else {
+        Err(bad_header(NAME))
+    }
 }
 
 pub(super) async fn set_properties(context: Arc<Context>) -> Result<Answer, FilesError> {

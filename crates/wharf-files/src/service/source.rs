@@ -7,7 +7,7 @@ use crate::{
     auth::{self, Grant, Need},
     error::{Code, FilesError},
     request::{Call, Target},
-    tree::{Node, Tree},
+    tree::Node,
 };
 
 const READ: Need = Need { kind: 'o', any: "r", file: true };
@@ -43,6 +43,9 @@ impl Source {
         {
             let message = "What is renamed stays in its share.";
             return Err(FilesError::because(Code::InvalidInput, message));
+        }
+        if source.call.snapshot().is_some() {
+            return Err(Code::ShareSnapshotOperationNotSupported.into());
         }
         source.check(context, MOVE).map_err(FilesError::of_source)?;
         Ok(source)
@@ -107,9 +110,7 @@ impl Source {
 
     /// The file there.
     pub(super) fn file(&self, context: &Context) -> Result<Node, FilesError> {
-        let share = self.call.share.as_deref().unwrap_or_default();
-        let tree = Tree::open(&context.shares.tree(&self.call.target.account, share)?)?;
-        let place = tree.file(&self.call.path)?;
+        let place = self.call.tree(&context.shares)?.file(&self.call.path)?;
         place.node.ok_or_else(|| Code::ResourceNotFound.into())
     }
 }

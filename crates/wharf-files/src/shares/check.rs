@@ -4,7 +4,10 @@ use std::{fs, path::Path};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{ABOUT, PROPERTIES, Shares, TEMPORARY, TREE};
+use super::{
+    ABOUT, PROPERTIES, Shares, TEMPORARY, TREE,
+    snapshots::{SNAPSHOTS, is_time},
+};
 use crate::{
     error::{Code, FilesError},
     names::{check_account, check_share},
@@ -40,16 +43,10 @@ impl Shares {
                 wrong.push(format!("'{name}' is kept for account '{account}' and is no share"));
                 continue;
             }
-            let share = place.join(&name);
-            let what = match self.show(account, &name) {
-                Err(error) if error.code() == Code::ShareNotFound => format!("has no {ABOUT}"),
-                Err(error) => format!("cannot be read: {error}"),
-                Ok(_) if share.join(TREE).is_dir() => continue,
-                Ok(_) => "has no directory".to_owned(),
-            };
-            // It may be gone by now, too.
-            if share.try_exists().unwrap_or(true) {
-                wrong.push(format!("share '{name}' of '{account}' {what}"));
+            let place = place.join(&name);
+            match defect(&place) {
+                Some(what) => wrong.push(format!("share '{name}' of '{account}' {what}")),
+                None => wrong.extend(check_snapshots(&place, account, &name)?),
             }
         }
         Ok(wrong)
@@ -66,6 +63,32 @@ impl Shares {
         let names = names(&temporary)?.into_iter().filter(is_stale);
         Ok(names.map(|name| format!("'{name}' is left over from a share or a change")).collect())
     }
+}
+
+/// What is wrong with a share or snapshot that is kept at a place. One that is gone by now is none
+/// the worse.
+fn defect(place: &Path) -> Option<String> {
+    let what = match Shares::read(place) {
+        Err(error) if error.code() == Code::ShareNotFound => format!("has no {ABOUT}"),
+        Err(error) => format!("cannot be read: {error}"),
+        Ok(_) if place.join(TREE).is_dir() => return None,
+        Ok(_) => "has no directory".to_owned(),
+    };
+    place.try_exists().unwrap_or(true).then_some(what)
+}
+
+fn check_snapshots(place: &Path, account: &str, share: &str) -> Result<Vec<String>, FilesError> {
+    let place = place.join(SNAPSHOTS);
+    // Most shares have none.
+    let names = if place.is_dir() { names(&place)? } else { Vec::new() };
+    let wrong = names.into_iter().filter_map(|name| {
+        let subject = format!("snapshot '{name}' of share '{share}' of '{account}'");
+        if !is_time(&name) {
+            return Some(format!("{subject} has no time for its name"));
+        }
+        defect(&place.join(&name)).map(|what| format!("{subject} {what}"))
+    });
+    Ok(wrong.collect())
 }
 
 fn names(path: &Path) -> Result<Vec<String>, FilesError> {

@@ -113,6 +113,9 @@ pub struct AccessPolicy {
 pub struct Share {
     /// Its name.
     pub name: String,
+    /// Of a snapshot: when it was made, in the words by which it is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<String>,
     /// What its owner decides.
     #[serde(flatten)]
     pub settings: Settings,
@@ -135,6 +138,7 @@ impl Share {
     pub(crate) fn new(name: &str, settings: Settings, now: Timestamp) -> Self {
         Self {
             name: name.to_owned(),
+            snapshot: None,
             settings,
             policies: Vec::new(),
             etag: etag(now, None),
@@ -178,7 +182,7 @@ fn check_policies(policies: &[AccessPolicy]) -> Result<(), FilesError> {
 }
 
 /// Ticks of 100 ns since the year 1, as Azure's look; always another than the one before.
-fn etag(now: Timestamp, before: Option<&str>) -> String {
+pub(super) fn etag(now: Timestamp, before: Option<&str>) -> String {
     const UNIX_EPOCH: i128 = 621_355_968_000_000_000;
     let ticks = now.as_nanosecond() / 100 + UNIX_EPOCH;
     let before = before.and_then(|tag| i128::from_str_radix(tag.trim_start_matches("0x"), 16).ok());
@@ -213,13 +217,15 @@ pub enum Created {
 pub struct Query {
     /// How their names begin.
     pub prefix: String,
-    /// From which name on: what the page before told.
+    /// From where on: what the page before told.
     pub marker: String,
+    /// Whether snapshots are listed, too.
+    pub snapshots: bool,
     /// How many at most.
     pub max: Option<usize>,
 }
 
-/// Some shares by name.
+/// Some shares by name; snapshots come before their share, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
     /// The shares.

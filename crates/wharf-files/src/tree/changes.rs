@@ -173,7 +173,8 @@ fn is_same(one: &OwnedFd, other: &OwnedFd) -> Result<bool, FilesError> {
     Ok(about(one)?.inode == about(other)?.inode)
 }
 
-fn new_file(parent: &OwnedFd, name: &OsStr) -> Result<(Node, File), FilesError> {
+/// Makes a file for everybody; nothing of its name may be there.
+pub(super) fn new_file(parent: &OwnedFd, name: &OsStr) -> Result<(Node, File), FilesError> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
     let opened = match beneath::open_with(parent, name, flags, MODE) {
         Err(Errno::EXIST) => return Err(Code::SharingViolation.into()),

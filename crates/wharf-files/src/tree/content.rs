@@ -96,15 +96,19 @@ pub(crate) fn ranges(node: &Node, span: Span) -> Result<Vec<Span>, FilesError> {
 
 /// Copies all of a file into another of the same size; holes stay holes. Durable.
 pub(crate) fn copy(from: &Node, to: &Node) -> Result<(), FilesError> {
-    let size = from.about.size;
     let target = to.open(OFlags::RDWR).map_err(failed("open"))?;
-    if size > 0 {
-        let source = from.open(OFlags::RDONLY).map_err(failed("open"))?;
-        for span in ranges(from, Span { first: 0, last: size - 1 })? {
-            copy_span(&source, &target, span)?;
-        }
-    }
+    copy_data(from, &target)?;
     target.sync_all().map_err(failed("write"))
+}
+
+/// The same into an open file, which is not synced.
+pub(super) fn copy_data(from: &Node, target: &File) -> Result<(), FilesError> {
+    let Some(last) = from.about.size.checked_sub(1) else { return Ok(()) };
+    let source = from.open(OFlags::RDONLY).map_err(failed("open"))?;
+    for span in ranges(from, Span { first: 0, last })? {
+        copy_span(&source, target, span)?;
+    }
+    Ok(())
 }
 
 fn copy_span(source: &File, target: &File, span: Span) -> Result<(), FilesError> {

@@ -62,6 +62,18 @@ says $'sub\nbig.bin' file list --path dir --query '[].name'
 says success az storage file copy start --source-share docs --source-path dir/big.bin --destination-share docs --destination-path copy.bin --query status
 says 1000 file show --path copy.bin --query properties.contentLength
 
+snapshot="$(share snapshot --name docs --query snapshot)"
+says 1 share list --include-snapshots --query "length([?snapshot=='$snapshot'])"
+file delete --path copy.bin >/dev/null
+says true file exists --path copy.bin --snapshot "$snapshot" --query exists
+mkdir then
+file download --path dir/big.bin --snapshot "$snapshot" --dest then --no-progress >/dev/null
+says 1000 stat -c %s then/big.bin
+says success az storage file copy start --source-share docs --source-path copy.bin --file-snapshot "$snapshot" --destination-share docs --destination-path copy.bin --query status
+fails ShareHasSnapshots share delete --name docs
+says true share delete --name docs --snapshot "$snapshot" --query deleted
+share snapshot --name docs >/dev/null
+
 mkdir -p many/a/b
 for n in 1 2 3; do echo "$n" >"many/a/b/$n.txt"; done
 : >many/empty
@@ -84,4 +96,4 @@ says false file exists --path dir/big.bin --query exists
 az storage file delete-batch --source docs --pattern 'batch/*' >/dev/null
 directory delete --name dir/sub >/dev/null
 directory delete --name dir >/dev/null
-says true share delete --name docs --query deleted
+says true share delete --name docs --delete-snapshots include --query deleted

@@ -8,4 +8,5 @@ mod files;
 mod hostile;
 mod server;
 mod share;
+mod snapshots;
 mod tokens;

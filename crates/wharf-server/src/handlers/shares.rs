@@ -1,5 +1,7 @@
 //! `Microsoft.Storage/storageAccounts/fileServices/shares`: shares by the management API.
 
+use axum::http::HeaderMap;
+use serde::Deserialize;
 use serde_json::Value;
 use wharf_arm::storage::share::{self, Shown};
 use wharf_files::{AccessTier, Share};
@@ -17,6 +19,7 @@ pub(crate) mod update;
 fn document(account: &Resource, found: &Share, used: Option<u64>) -> Value {
     let shown = Shown {
         name: &found.name,
+        snapshot: found.snapshot.as_deref(),
         quota: found.settings.quota,
         metadata: &found.settings.metadata,
         tier: found.settings.access_tier.name(),
@@ -25,6 +28,26 @@ fn document(account: &Resource, found: &Share, used: Option<u64>) -> Value {
         used,
     };
     share::render(&account.key, &shown)
+}
+
+/// What the query asks for besides the usual.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Expand {
+    /// Words in any casing, separated by commas.
+    #[serde(rename = "$expand", default)]
+    words: String,
+}
+
+impl Expand {
+    fn has(&self, word: &str) -> bool {
+        self.words.split(',').any(|one| one.trim().eq_ignore_ascii_case(word))
+    }
+}
+
+/// Which snapshot of the share a request is about; `None`: the share itself.
+fn snapshot(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get("x-ms-snapshot")?.to_str().ok()?.trim();
+    (!value.is_empty()).then(|| value.to_owned())
 }
 
 fn tier(parsed: &share::Parsed) -> Result<Option<AccessTier>, Error> {

@@ -82,10 +82,31 @@ def shares():
     assert made.get_share_access_policy()["signed_identifiers"] == []
     made.delete_share()
     fails("ShareNotFound", made.get_share_properties, kind=ResourceNotFoundError)
-    fails("NotImplemented", data.create_snapshot)
+    snapshots()
     properties = service.get_service_properties()
     assert properties["hour_metrics"].enabled is False
     service.set_service_properties(cors=[])
+
+
+def snapshots():
+    made = service.create_share("kept")
+    made.get_file_client("file").upload_file(b"before")
+    name = made.create_snapshot(metadata={"why": "release"})["snapshot"]
+    made.get_file_client("file").upload_file(b"after")
+    then = service.get_share_client("kept", snapshot=name)
+    assert then.get_share_properties().metadata == {"why": "release"}
+    assert then.get_file_client("file").download_file().readall() == b"before"
+    assert [entry["name"] for entry in then.list_directories_and_files()] == ["file"]
+    listed = [share.snapshot for share in service.list_shares("kept", include_snapshots=True)]
+    assert listed == [name, None]
+    fails("ShareSnapshotOperationNotSupported", then.create_directory, "dir")
+    source = f"{made.get_file_client('file').url}?sharesnapshot={name}"
+    made.get_file_client("file").start_copy_from_url(source)
+    assert made.get_file_client("file").download_file().readall() == b"before"
+    fails("ShareHasSnapshots", made.delete_share, kind=ResourceExistsError)
+    then.delete_share()
+    made.create_snapshot()
+    made.delete_share(delete_snapshots=True)
 
 
 def directories():

@@ -1,32 +1,54 @@
-//! DELETE: 200 when it was there, 204 when not; refused while a running group has it mounted.
+//! DELETE a share or a snapshot of it: 200 when it was there, 204 when not. A share that a running
+//! group has mounted is not deleted.
 
 use axum::{
-    extract::{Path, State},
-    http::StatusCode,
+    extract::{Path, Query, State},
+    http::{HeaderMap, StatusCode},
 };
+use serde::Deserialize;
 use wharf_arm::storage::STORAGE_ACCOUNT;
-use wharf_files::Code;
+use wharf_files::{Code, WithSnapshots};
 
 use crate::{
     app::App,
     http::{ApiResult, AtResource, ResourcesVersion},
 };
 
+#[derive(Debug, Deserialize)]
+pub(crate) struct Include {
+    /// What goes with a share: its snapshots, unless this is `none`.
+    #[serde(rename = "$include", default)]
+    word: String,
+}
+
 pub(crate) async fn handle(
     State(app): State<App>,
     Path(path): AtResource,
     _: ResourcesVersion,
+    Query(include): Query<Include>,
+    headers: HeaderMap,
 ) -> ApiResult<StatusCode> {
     let account = path.find(&app, STORAGE_ACCOUNT).await?;
     let name = path.part().as_str().to_owned();
-    super::check_unused(&app, &account, Some(&name)).await?;
+    let snapshot = super::snapshot(&headers);
+    if snapshot.is_none() {
+        super::check_unused(&app, &account, Some(&name)).await?;
+    }
+    let is_alone = include.word.eq_ignore_ascii_case("none");
+    let with = if is_alone { WithSnapshots::Refuse } else { WithSnapshots::Delete };
     let owner = account.key.name.as_str().to_owned();
     let was_there = app
         .files
-        .blocking(move |shares| match shares.delete(&owner, &name) {
-            Ok(()) => Ok(true),
-            Err(error) if error.code() == Code::ShareNotFound => Ok(false),
-            Err(error) => Err(error),
+        .blocking(move |shares| {
+            let deleted = match &snapshot {
+                Some(snapshot) => shares.delete_snapshot(&owner, &name, snapshot),
+                None => shares.delete(&owner, &name, with),
+            };
+            match deleted.map_err(|error| (error.code(), error)) {
+                Ok(()) => Ok(true),
+                Err((Code::ShareNotFound | Code::ShareSnapshotNotFound, _)) => Ok(false),
+                Err((_, error)) => Err(error),
+            }
         })
         .await?;
     Ok(if was_there { StatusCode::OK } else { StatusCode::NO_CONTENT })

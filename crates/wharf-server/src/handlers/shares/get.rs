@@ -1,36 +1,35 @@
-//! GET a share; with `$expand=stats` also what its files occupy.
+//! GET a share or a snapshot of it; with `$expand=stats` also what a share's files occupy.
 
 use axum::{
     Json,
     extract::{Path, Query, State},
+    http::HeaderMap,
 };
-use serde::Deserialize;
 use serde_json::Value;
 use wharf_arm::storage::STORAGE_ACCOUNT;
 
+use super::Expand;
 use crate::{
     app::App,
     http::{ApiResult, AtResource, ResourcesVersion},
 };
 
-#[derive(Debug, Deserialize)]
-pub(crate) struct Params {
-    #[serde(rename = "$expand", default)]
-    expand: String,
-}
-
 pub(crate) async fn handle(
     State(app): State<App>,
     Path(path): AtResource,
     _: ResourcesVersion,
-    Query(params): Query<Params>,
+    Query(expand): Query<Expand>,
+    headers: HeaderMap,
 ) -> ApiResult<Json<Value>> {
     let account = path.find(&app, STORAGE_ACCOUNT).await?;
     let (owner, name) = (account.key.name.as_str().to_owned(), path.part().as_str().to_owned());
-    let has_stats = params.expand.eq_ignore_ascii_case("stats");
+    let (snapshot, has_stats) = (super::snapshot(&headers), expand.has("stats"));
     let (found, used) = app
         .files
         .blocking(move |shares| {
+            if let Some(snapshot) = snapshot {
+                return Ok((shares.show_snapshot(&owner, &name, &snapshot)?, None));
+            }
             let found = shares.show(&owner, &name)?;
             let used = has_stats.then(|| shares.usage(&owner, &name)).transpose()?;
             Ok((found, used))

@@ -51,7 +51,7 @@ class StorageRecordedTestCase:
         assert progress and all(0 < at <= known for at, known in progress)
 
     def assertNamedItemInContainer(self, container, name, message=None):
-        assert any(item.name == name for item in container), message or name
+        assert any(name in (item.name, getattr(item, "snapshot", None)) for item in container), message or name
 
     def assertNamedItemNotInContainer(self, container, name, message=None):
         assert all(item.name != name for item in container), message or name

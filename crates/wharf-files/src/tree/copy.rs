@@ -1,0 +1,117 @@
+//! Copying all that is in a share.
+
+use std::{
+    ffi::{OsStr, OsString},
+    os::{fd::OwnedFd, unix::ffi::OsStrExt as _},
+    path::{Path, PathBuf},
+};
+
+use rustix::{
+    fs::{CWD, Dir, Mode, OFlags, ioctl_ficlone, mkdirat, syncfs},
+    io::Errno,
+};
+
+use super::{
+    Kind, Node,
+    attributes::{Attributes, Changed},
+    changes::{new_file, set_written},
+    content::copy_data,
+    failed,
+};
+use crate::{
+    beneath,
+    error::FilesError,
+    request::{DEPTH_MAX, PATH_MAX},
+};
+
+/// Copies the files and directories that requests can reach into an empty directory, and makes the
+/// copy durable. What containers do meanwhile is in it or not; what they removed is left out.
+pub(crate) fn copy_tree(from: &Path, to: &Path) -> Result<(), FilesError> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let open = |path| rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(failed("open"));
+    let (source, target) = (open(from)?, open(to)?);
+    let mut waiting = vec![PathBuf::new()];
+    let mut finished = Vec::new();
+    while let Some(path) = waiting.pop() {
+        let Some(directory) = reached(open_directory(&source, &path))? else { continue };
+        let copied = open_directory(&target, &path).map_err(failed("open"))?;
+        for name in names(&directory)? {
+            let Some(node) = reached(open_node(&directory, &name))? else { continue };
+            match node.about.kind {
+                Kind::File => copy_file(&node, &copied, &name)?,
+                Kind::Directory if is_reachable(&path, &name) => {
+                    mkdirat(&copied, &name, Mode::RWXU).map_err(failed("make"))?;
+                    waiting.push(path.join(&name));
+                }
+                Kind::Directory | Kind::Other => {}
+            }
+        }
+        finished.push(path);
+    }
+    // A directory has its times when nothing more is put into it.
+    for path in finished {
+        let Some(node) = reached(open_node(&source, path.as_os_str()))? else { continue };
+        let copied = open_node(&target, path.as_os_str()).map_err(failed("open"))?;
+        describe(&node, &copied)?;
+    }
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+    let all = beneath::open(&target, OsStr::new(""), flags).map_err(failed("open"))?;
+    syncfs(all).map_err(failed("sync"))
+}
+
+fn open_directory(base: &OwnedFd, path: &Path) -> rustix::io::Result<OwnedFd> {
+    beneath::open(base, path.as_os_str(), OFlags::RDONLY | OFlags::DIRECTORY)
+}
+
+fn open_node(base: &OwnedFd, path: &OsStr) -> rustix::io::Result<Node> {
+    Node::new(beneath::open(base, path, OFlags::PATH)?)
+}
+
+/// What was opened, unless it has gone or become something else.
+fn reached<T>(opened: rustix::io::Result<T>) -> Result<Option<T>, FilesError> {
+    match opened {
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV | Errno::STALE) => Ok(None),
+        other => other.map(Some).map_err(failed("open")),
+    }
+}
+
+fn names(directory: &OwnedFd) -> Result<Vec<OsString>, FilesError> {
+    let mut names = Vec::new();
+    for entry in Dir::read_from(directory).map_err(failed("list"))? {
+        let entry = entry.map_err(failed("list"))?;
+        let name = entry.file_name().to_bytes();
+        if !matches!(name, b"." | b"..") {
+            names.push(OsStr::from_bytes(name).to_owned());
+        }
+    }
+    Ok(names)
+}
+
+/// Whether a request's path can be as deep and as long as that of something in this directory.
+fn is_reachable(path: &Path, name: &OsStr) -> bool {
+    let length = path.as_os_str().len() + name.len() + 2;
+    path.components().count() + 1 < DEPTH_MAX && length < PATH_MAX
+}
+
+/// Copies a file: where the file system can, by sharing its blocks.
+fn copy_file(node: &Node, directory: &OwnedFd, name: &OsStr) -> Result<(), FilesError> {
+    let source = node.open(OFlags::RDONLY).map_err(failed("open"))?;
+    let (copied, file) = new_file(directory, name)?;
+    if ioctl_ficlone(&file, &source).is_err() {
+        file.set_len(node.about.size).map_err(failed("write"))?;
+        copy_data(node, &file)?;
+    }
+    describe(node, &copied)
+}
+
+/// Gives a copy the properties and times of what it was copied from.
+fn describe(node: &Node, copied: &Node) -> Result<(), FilesError> {
+    let mut attributes = Attributes::read(node);
+    let (written, changed) = (node.about.written, attributes.changed(&node.about));
+    attributes.created.get_or_insert(node.about.created);
+    attributes.changed = Some(Changed { chosen: changed, written });
+    let kept = attributes.write(copied);
+    // Where metadata leaves no room for times they are those of the copy.
+    kept.or_else(|_| Attributes::read(node).write(copied))?;
+    set_written(copied, written)
+}
