@@ -154,7 +154,7 @@ impl ImageStore {
             return Ok(image);
         }
         self.check_name(&whole)?;
-        let conversation = Arc::new(self.converse(parsed, credentials, Patience::LONG)?);
+        let conversation = self.converse(parsed, credentials, Patience::LONG)?;
         let (resolved, config_bytes) = conversation.documents().await?;
         let signed_by = self.verify(&conversation, &whole, &resolved).await?;
         let manifest_bytes = resolved.bytes;
@@ -200,7 +200,7 @@ impl ImageStore {
 
     async fn ensure_layers(
         &self,
-        conversation: &Arc<Conversation>,
+        conversation: &Conversation,
         wanted: Vec<Wanted>,
         progress: impl Fn(Progress) + Send + Sync,
     ) -> Result<(), ImageError> {
@@ -237,7 +237,7 @@ impl ImageStore {
 
     async fn ensure_layer(
         &self,
-        conversation: &Arc<Conversation>,
+        conversation: &Conversation,
         layer: Wanted,
         (loaded, reused): (&Counter, &Counter),
     ) -> Result<(), ImageError> {

@@ -9,7 +9,7 @@ mod exchange;
 mod hosts;
 mod local;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use oci_spec::{
     distribution::Reference,
@@ -39,10 +39,6 @@ const MANIFEST_MAX: u64 = 4 << 20;
 pub(crate) const DOCUMENT_MAX: u64 = 8 << 20;
 /// Indexes within indexes.
 const DEPTH_MAX: usize = 3;
-const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, \
-     application/vnd.oci.image.manifest.v1+json, \
-     application/vnd.docker.distribution.manifest.list.v2+json, \
-     application/vnd.docker.distribution.manifest.v2+json";
 
 /// How hard a registry is tried.
 #[derive(Clone, Copy, Debug)]
@@ -63,24 +59,10 @@ impl Patience {
 /// Where content comes from.
 #[derive(Debug)]
 enum Source {
-    /// From somewhere else, or as if it were.
-    Remote(Box<Endpoint>),
+    /// From somewhere else, or as if it were: mirrors first, then the registry itself.
+    Remote(Arc<[Endpoint]>),
     /// From a registry of this host.
     Local(Local),
-}
-
-impl Source {
-    async fn document(
-        &self,
-        ask: &Ask,
-        max: u64,
-        patience: Patience,
-    ) -> Result<Vec<u8>, RegistryError> {
-        match self {
-            Self::Remote(endpoint) => endpoint.document(ask, max, patience).await,
-            Self::Local(local) => local.document(ask, max).await,
-        }
-    }
 }
 
 /// A manifest for this platform.
@@ -92,10 +74,10 @@ pub(crate) struct Resolved {
     pub(crate) digests: Vec<String>,
 }
 
-/// A conversation about one image: mirrors first, then the registry itself.
+/// A conversation about one image.
 #[derive(Debug)]
 pub(crate) struct Conversation {
-    endpoints: Vec<Source>,
+    source: Source,
     reference: Reference,
     patience: Patience,
 }
@@ -154,7 +136,7 @@ impl Conversation {
         };
         let mut found = Vec::new();
         for signature in signature::listed(&manifest) {
-            let ask = Ask::new(self.path("blobs", &signature.digest));
+            let ask = Ask::blob(&signature.digest);
             let payload = self.document(&ask, signature::PAYLOAD_MAX).await;
             let payload = payload.map_err(|error| self.failed("get a signature", error))?;
             found.push((signature, payload));
@@ -167,18 +149,16 @@ impl Conversation {
         if manifest.config().size() > DOCUMENT_MAX {
             return Err(ImageError::corrupt("image configuration", "it is too large"));
         }
-        let ask = Ask::new(self.path("blobs", &digest));
         let bytes = self
-            .document(&ask, DOCUMENT_MAX)
+            .document(&Ask::blob(&digest), DOCUMENT_MAX)
             .await
             .map_err(|error| self.failed("get the configuration", error))?;
         same(&bytes, &digest, "image configuration").map(|()| bytes)
     }
 
     async fn raw_manifest(&self, wanted: &str) -> Result<Vec<u8>, ImageError> {
-        let ask = Ask { accept: Some(MANIFESTS), ..Ask::new(self.path("manifests", wanted)) };
         let bytes = self
-            .document(&ask, MANIFEST_MAX)
+            .document(&Ask::manifest(wanted), MANIFEST_MAX)
             .await
             .map_err(|error| self.failed("get the manifest", error))?;
         if wanted.contains(':') {
@@ -189,18 +169,18 @@ impl Conversation {
 
     /// A small document from whichever endpoint has it; the registry itself has the last word.
     async fn document(&self, ask: &Ask, max: u64) -> Result<Vec<u8>, RegistryError> {
+        let endpoints = match &self.source {
+            Source::Local(local) => return local.document(ask, max).await,
+            Source::Remote(endpoints) => endpoints,
+        };
         let mut last = RegistryError::NoEndpoint;
-        for endpoint in &self.endpoints {
+        for endpoint in endpoints.iter() {
             match endpoint.document(ask, max, self.patience).await {
                 Ok(bytes) => return Ok(bytes),
                 Err(error) => last = error,
             }
         }
         Err(last)
-    }
-
-    fn path(&self, kind: &str, name: &str) -> String {
-        format!("v2/{}/{kind}/{name}", self.reference.repository())
     }
 }
 

@@ -13,7 +13,7 @@ use reqwest::{Response, StatusCode, header};
 use tokio::sync::mpsc;
 
 use super::{
-    Conversation, RegistryError, Source,
+    Conversation, Patience, RegistryError, Source,
     exchange::{self, Ask, Endpoint},
     local::LocalBlob,
 };
@@ -75,23 +75,24 @@ impl Read for BlobReader {
 
 impl Conversation {
     /// Begins to fetch a blob.
-    pub(crate) fn blob(self: &Arc<Self>, digest: &str, size: u64, counter: Counter) -> BlobReader {
-        let failure = Failure::default();
-        if let [Source::Local(local)] = self.endpoints.as_slice() {
-            return BlobReader { bytes: Coming::Read(local.blob(digest, size, counter)), failure };
-        }
-        let (sender, pieces) = mpsc::channel(AHEAD);
-        let ask = Ask::new(self.path("blobs", digest));
-        let download = Download { conversation: Arc::clone(self), ask, size, sender, counter };
-        tokio::spawn(download.run());
-        let bytes = Coming::Downloaded { pieces, current: Bytes::new() };
-        BlobReader { bytes, failure }
+    pub(crate) fn blob(&self, digest: &str, size: u64, counter: Counter) -> BlobReader {
+        let bytes = match &self.source {
+            Source::Local(local) => Coming::Read(local.blob(digest, size, counter)),
+            Source::Remote(endpoints) => {
+                let (sender, pieces) = mpsc::channel(AHEAD);
+                let (ask, patience) = (Ask::blob(digest), self.patience);
+                let download = Download { ask, patience, size, sender, counter };
+                tokio::spawn(download.run(Arc::clone(endpoints)));
+                Coming::Downloaded { pieces, current: Bytes::new() }
+            }
+        };
+        BlobReader { bytes, failure: Failure::default() }
     }
 }
 
 struct Download {
-    conversation: Arc<Conversation>,
     ask: Ask,
+    patience: Patience,
     size: u64,
     sender: mpsc::Sender<Result<Bytes, RegistryError>>,
     counter: Counter,
@@ -101,10 +102,10 @@ struct Download {
 struct Gone;
 
 impl Download {
-    async fn run(mut self) {
+    async fn run(mut self, endpoints: Arc<[Endpoint]>) {
         let mut last = RegistryError::NoEndpoint;
-        for number in 0..self.conversation.endpoints.len() {
-            match self.endpoint(number).await {
+        for endpoint in endpoints.iter() {
+            match self.from(endpoint).await {
                 Ok(Ok(()) | Err(Gone)) => return,
                 Err(error) => last = error,
             }
@@ -113,11 +114,7 @@ impl Download {
     }
 
     /// The rest of the blob from one endpoint, in as many tries as there is patience for.
-    async fn endpoint(&mut self, number: usize) -> Result<Result<(), Gone>, RegistryError> {
-        let conversation = Arc::clone(&self.conversation);
-        let Source::Remote(endpoint) = &conversation.endpoints[number] else {
-            return Err(RegistryError::NoEndpoint);
-        };
+    async fn from(&mut self, endpoint: &Endpoint) -> Result<Result<(), Gone>, RegistryError> {
         let mut tries = 0;
         loop {
             let before = self.ask.from;
@@ -126,7 +123,7 @@ impl Download {
                     if self.ask.from - before > PROGRESS {
                         tries = 0;
                     }
-                    tries = exchange::pause(error, tries, conversation.patience).await?;
+                    tries = exchange::pause(error, tries, self.patience).await?;
                 }
                 done => return done,
             }

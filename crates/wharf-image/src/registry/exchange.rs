@@ -15,39 +15,59 @@ const REFUSAL_MAX: u64 = 64 << 10;
 /// The first pause before another try; doubles up to [`PAUSE_MAX`].
 const PAUSE: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_secs(8);
+/// The kinds of manifests that are understood.
+const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, \
+     application/vnd.oci.image.manifest.v1+json, \
+     application/vnd.docker.distribution.manifest.list.v2+json, \
+     application/vnd.docker.distribution.manifest.v2+json";
+
+/// What a repository has.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    Manifest,
+    Blob,
+}
 
 /// What is asked for.
 #[derive(Clone, Debug)]
 pub(super) struct Ask {
-    /// Below the registry's address.
-    pub(super) path: String,
-    pub(super) accept: Option<&'static str>,
+    pub(super) kind: Kind,
+    /// A digest, or the tag of a manifest.
+    pub(super) name: String,
     /// Leave out so many bytes at the beginning.
     pub(super) from: u64,
 }
 
 impl Ask {
-    pub(super) fn new(path: String) -> Self {
-        Self { path, accept: None, from: 0 }
+    pub(super) fn manifest(name: &str) -> Self {
+        Self { kind: Kind::Manifest, name: name.to_owned(), from: 0 }
     }
 
-    /// `manifests` or `blobs`, and which one.
-    pub(super) fn what(&self) -> (&str, &str) {
-        let (above, name) = self.path.rsplit_once('/').unwrap_or_default();
-        (above.rsplit('/').next().unwrap_or_default(), name)
+    pub(super) fn blob(digest: &str) -> Self {
+        Self { kind: Kind::Blob, name: digest.to_owned(), from: 0 }
+    }
+
+    /// Below the registry's address.
+    fn path(&self, repository: &str) -> String {
+        let kind = match self.kind {
+            Kind::Manifest => "manifests",
+            Kind::Blob => "blobs",
+        };
+        format!("v2/{repository}/{kind}/{}", self.name)
     }
 }
 
 /// A registry or a mirror of it, and what it wants to see from us.
 pub(super) struct Endpoint {
-    base: Url,
-    client: Client,
-    credential: Option<Credential>,
-    repository: String,
+    pub(super) base: Url,
+    pub(super) client: Client,
+    pub(super) credential: Option<Credential>,
+    pub(super) repository: String,
     /// How long the head of an answer may take.
-    patience: Duration,
-    identities: Option<Arc<dyn IdentityTokens>>,
-    authorization: tokio::sync::Mutex<Option<Authorization>>,
+    pub(super) patience: Duration,
+    /// Who makes tokens of identities.
+    pub(super) identities: Option<Arc<dyn IdentityTokens>>,
+    pub(super) authorization: tokio::sync::Mutex<Option<Authorization>>,
 }
 
 impl std::fmt::Debug for Endpoint {
@@ -57,23 +77,6 @@ impl std::fmt::Debug for Endpoint {
 }
 
 impl Endpoint {
-    pub(super) fn new(
-        base: Url,
-        client: Client,
-        credential: Option<Credential>,
-        repository: String,
-        patience: Duration,
-    ) -> Self {
-        let authorization = tokio::sync::Mutex::default();
-        let identities = None;
-        Self { base, client, credential, repository, patience, identities, authorization }
-    }
-
-    /// With whoever makes tokens of identities.
-    pub(super) fn trusting(self, identities: Option<Arc<dyn IdentityTokens>>) -> Self {
-        Self { identities, ..self }
-    }
-
     /// A whole small document.
     pub(super) async fn document(
         &self,
@@ -122,12 +125,13 @@ impl Endpoint {
         ask: &Ask,
         authorization: Option<&Authorization>,
     ) -> Result<Response, RegistryError> {
-        let address = || RegistryError::Address { address: ask.path.clone() };
-        let mut url = self.base.join(&ask.path).map_err(|_| address())?;
+        let path = ask.path(&self.repository);
+        let mut url =
+            self.base.join(&path).map_err(|_| RegistryError::Address { address: path })?;
         for _ in 0..=REDIRECTS_MAX {
             let mut request = self.client.get(url.clone());
-            if let Some(accept) = ask.accept {
-                request = request.header(header::ACCEPT, accept);
+            if matches!(ask.kind, Kind::Manifest) {
+                request = request.header(header::ACCEPT, MANIFESTS);
             }
             if ask.from > 0 {
                 request = request.header(header::RANGE, format!("bytes={}-", ask.from));

@@ -101,45 +101,42 @@ impl Registries {
         patience: Patience,
     ) -> Result<Conversation, ImageError> {
         let registry = reference.registry().to_owned();
-        let endpoints = self.endpoints(&reference, credentials).map_err(|source| {
+        let source = self.source(&reference, credentials).map_err(|source| {
             let operation = "prepare to pull".to_owned();
             ImageError::Registry { operation, registry, source: Box::new(source) }
         })?;
-        Ok(Conversation { endpoints, reference, patience })
+        Ok(Conversation { source, reference, patience })
     }
 
-    fn endpoints(
+    fn source(
         &self,
         reference: &Reference,
         credentials: &[Credential],
-    ) -> Result<Vec<Source>, RegistryError> {
+    ) -> Result<Source, RegistryError> {
         let registry = reference.registry();
         let own = credential_for(registry, credentials).cloned();
+        // Who brings credentials must show them to the registry itself.
+        let may_be_mirrored = own.is_none();
+        let credential = match own {
+            Some(own) => Some(own),
+            None => self.host_credential(registry)?,
+        };
         if let Some(local) = self.config.local.as_ref().filter(|local| local.has(registry)) {
-            let known = match own {
-                Some(own) => Some(own),
-                None => self.host_credential(registry)?,
-            };
-            return Ok(vec![Source::Local(Local {
+            return Ok(Source::Local(Local {
                 registries: Arc::clone(local),
                 registry: registry.to_owned(),
                 repository: reference.repository().to_owned(),
-                login: known.map(|known| known.login),
+                login: credential.map(|known| known.login),
                 opened: OnceCell::new(),
-            })]);
+            }));
         }
         let mut endpoints = Vec::new();
-        // Who brings credentials must show them to the registry itself.
-        if own.is_none() {
+        if may_be_mirrored {
             let wanted = canonical(registry);
             for mirror in self.config.mirrors.iter().filter(|m| canonical(&m.registry) == wanted) {
                 endpoints.push(self.mirror(mirror, reference)?);
             }
         }
-        let credential = match own {
-            Some(own) => Some(own),
-            None => self.host_credential(registry)?,
-        };
         let host = match canonical(registry).as_str() {
             "docker.io" => "registry-1.docker.io".to_owned(),
             _ => registry.to_owned(),
@@ -149,10 +146,10 @@ impl Registries {
             && self.config.authorities.iter().all(|known| !known.is_about(registry));
         let scheme = if is_plain { "http" } else { "https" };
         endpoints.push(self.endpoint(&format!("{scheme}://{host}"), reference, credential)?);
-        Ok(endpoints)
+        Ok(Source::Remote(endpoints.into()))
     }
 
-    fn mirror(&self, mirror: &Mirror, reference: &Reference) -> Result<Source, RegistryError> {
+    fn mirror(&self, mirror: &Mirror, reference: &Reference) -> Result<Endpoint, RegistryError> {
         let credential = self.host_credential(&canonical(&mirror.url))?;
         self.endpoint(&mirror.url, reference, credential)
     }
@@ -162,7 +159,7 @@ impl Registries {
         url: &str,
         reference: &Reference,
         credential: Option<Credential>,
-    ) -> Result<Source, RegistryError> {
+    ) -> Result<Endpoint, RegistryError> {
         let mut base: Url =
             url.parse().map_err(|_| RegistryError::Address { address: url.to_owned() })?;
         if !base.path().ends_with('/') {
@@ -170,12 +167,15 @@ impl Registries {
         }
         let host = base.host_str().unwrap_or_default();
         let name = base.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-        let client = self.client(&name)?;
-        let patience = self.config.connect_timeout + self.config.read_timeout * 2;
-        let repository = reference.repository().to_owned();
-        let identities = self.config.identities.clone();
-        let endpoint = Endpoint::new(base, client, credential, repository, patience);
-        Ok(Source::Remote(Box::new(endpoint.trusting(identities))))
+        Ok(Endpoint {
+            base,
+            client: self.client(&name)?,
+            credential,
+            repository: reference.repository().to_owned(),
+            patience: self.config.connect_timeout + self.config.read_timeout * 2,
+            identities: self.config.identities.clone(),
+            authorization: tokio::sync::Mutex::default(),
+        })
     }
 
     fn host_credential(&self, registry: &str) -> Result<Option<Credential>, RegistryError> {

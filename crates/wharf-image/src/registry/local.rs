@@ -13,7 +13,11 @@ use futures::future::BoxFuture;
 use reqwest::StatusCode;
 use tokio::sync::OnceCell;
 
-use super::{Counter, Login, RegistryError, blob::Failure, exchange::Ask};
+use super::{
+    Counter, Login, RegistryError,
+    blob::Failure,
+    exchange::{Ask, Kind},
+};
 use crate::store::lock;
 
 /// Whoever keeps registries on this host.
@@ -79,14 +83,14 @@ impl Local {
     /// A whole small document.
     pub(super) async fn document(&self, ask: &Ask, max: u64) -> Result<Vec<u8>, RegistryError> {
         let repository = Arc::clone(self.open().await?);
-        let (kind, name) = ask.what();
-        let (is_manifest, name) = (kind == "manifests", name.to_owned());
+        let Ask { kind, name, .. } = ask.clone();
         let read = move || {
-            let found = if is_manifest {
-                repository.manifest(&name).map_err(RegistryError::Local)?
-            } else {
-                let file = repository.blob(&name).map_err(RegistryError::Local)?;
-                file.map(|file| small(file, max)).transpose()?
+            let found = match kind {
+                Kind::Manifest => repository.manifest(&name).map_err(RegistryError::Local)?,
+                Kind::Blob => {
+                    let file = repository.blob(&name).map_err(RegistryError::Local)?;
+                    file.map(|file| small(file, max)).transpose()?
+                }
             };
             let found = found.ok_or(RegistryError::NotFound)?;
             if found.len() as u64 > max {
