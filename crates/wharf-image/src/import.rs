@@ -1,10 +1,7 @@
 //! Images from files: an OCI layout (directory or archive) or a `docker save` archive, and the
 //! quickstart images that ship inside this program.
 
-use std::{
-    collections::BTreeSet,
-    io::{self, Read},
-};
+use std::io::{self, Read};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
@@ -181,7 +178,7 @@ impl ImageStore {
             Provenance {
                 access: Access::everyone(),
                 is_imported: !Self::is_embedded(name)?,
-                signed_by: BTreeSet::new(),
+                signed_by: None,
                 now,
             },
         )

@@ -106,12 +106,16 @@ impl ImageStore {
         let conversation = self.converse(parsed, credentials, Patience::SHORT)?;
         let asked = async {
             let manifest = conversation.manifest().await?;
-            self.verify(&conversation, &whole, &manifest).await
+            let signed_by = self.verify(&conversation, &whole, &manifest).await?;
+            Ok::<_, ImageError>((manifest, signed_by))
         };
-        tokio::time::timeout(CHECK_MAX, asked).await.map_err(|_| {
+        let asked = tokio::time::timeout(CHECK_MAX, asked).await.map_err(|_| {
             let silent = RegistryError::Silent { seconds: CHECK_MAX.as_secs() };
             conversation.failed("get the manifest", silent)
-        })??;
+        });
+        if let (manifest, Some(signed_by)) = asked?? {
+            self.note_signed(&whole, &manifest, signed_by)?;
+        }
         self.grant(&whole, &Access::shown(fingerprint))
     }
 

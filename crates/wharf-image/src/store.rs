@@ -103,7 +103,7 @@ pub(crate) struct Inner {
 pub(crate) struct Provenance {
     pub(crate) access: Access,
     pub(crate) is_imported: bool,
-    pub(crate) signed_by: BTreeSet<String>,
+    pub(crate) signed_by: Option<String>,
     pub(crate) now: Timestamp,
 }
 
@@ -207,12 +207,13 @@ impl ImageStore {
         let mut images = lock(&inner.images);
         // Another image under the same name is another image: who had the old one has no say.
         let before = images.get(reference).filter(|before| before.digest == digest);
-        let Provenance { access, is_imported, mut signed_by, now } = from;
+        let Provenance { access, is_imported, signed_by, now } = from;
         let (access, imported) = match before {
             Some(old) => (access.with(&old.access), is_imported && old.is_imported),
             None => (access, is_imported),
         };
-        signed_by.extend(before.iter().flat_map(|old| old.signed_by.iter().cloned()));
+        let known = before.iter().flat_map(|old| old.signed_by.iter().cloned());
+        let signed_by = known.chain(signed_by).collect();
         let is_durable = before.is_some_and(|before| before.is_durable);
         let used_at = Some(now);
         let entry = Entry { digest, stored_at: now, access, used_at, imported, signed_by };

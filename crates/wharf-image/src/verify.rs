@@ -1,6 +1,6 @@
 //! Holding images to what the administrator demands of them.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use crate::{
     Image, ImageError, ImageStore, PolicyError,
@@ -22,26 +22,20 @@ impl ImageStore {
         checked.map_err(|source| ImageError::Policy { reference: whole.to_owned(), source })
     }
 
-    /// The keys that have signed a manifest, or an index that led to it, of those that have to: one
-    /// is enough. An image that is here is remembered as signed.
+    /// The fingerprint of a key that has signed a manifest, or an index that led to it, of those that
+    /// have to: one is enough. `None` if none has to.
     pub(crate) async fn verify(
         &self,
         conversation: &Conversation,
         whole: &str,
         manifest: &Resolved,
-    ) -> Result<BTreeSet<String>, ImageError> {
-        let Some(wanted) = self.inner.config.policy.signers(whole) else {
-            return Ok(BTreeSet::new());
-        };
+    ) -> Result<Option<String>, ImageError> {
+        let Some(wanted) = self.inner.config.policy.signers(whole) else { return Ok(None) };
         let mut fault = None;
         for digest in &manifest.digests {
             for (signature, payload) in conversation.signatures(digest).await? {
                 match signature.check(&payload, digest, &wanted.keys) {
-                    Ok(key) => {
-                        let signed_by = BTreeSet::from([key.fingerprint().to_owned()]);
-                        self.note_signed(whole, manifest, &signed_by)?;
-                        return Ok(signed_by);
-                    }
+                    Ok(key) => return Ok(Some(key.fingerprint().to_owned())),
                     Err(reason) => fault = Some(reason.to_owned()),
                 }
             }
@@ -55,18 +49,19 @@ impl ImageStore {
         Err(ImageError::Policy { reference, source })
     }
 
-    fn note_signed(
+    /// Remembers who has signed an image, if it is here.
+    pub(crate) fn note_signed(
         &self,
         whole: &str,
         manifest: &Resolved,
-        signed_by: &BTreeSet<String>,
+        signed_by: String,
     ) -> Result<(), ImageError> {
         let mut images = lock(&self.inner.images);
         let image = images.get_mut(whole).filter(|i| Some(&i.digest) == manifest.digests.last());
-        let Some(image) = image.filter(|image| !signed_by.is_subset(&image.signed_by)) else {
+        let Some(image) = image.filter(|image| !image.signed_by.contains(&signed_by)) else {
             return Ok(());
         };
-        image.signed_by = Arc::new(image.signed_by.union(signed_by).cloned().collect());
+        Arc::make_mut(&mut image.signed_by).insert(signed_by);
         self.inner.save_index(&images)
     }
 }
