@@ -13,7 +13,7 @@ use crate::{
     durable,
     error::{Code, RegistryError},
     names::{self, Digest, Reference},
-    storage::{Repository, Storage},
+    storage::{Repository, Storage, unknown_repository},
 };
 
 /// The largest manifest, in bytes.
@@ -48,6 +48,11 @@ pub(crate) struct Pushed {
 impl Repository {
     pub(crate) fn has_manifests(&self) -> Result<bool, RegistryError> {
         Ok(!self.digests()?.is_empty())
+    }
+
+    /// To clients there is no repository without a manifest.
+    pub(crate) fn require_manifests(&self) -> Result<(), RegistryError> {
+        if self.has_manifests()? { Ok(()) } else { Err(unknown_repository()) }
     }
 
     /// The digests of all manifests.

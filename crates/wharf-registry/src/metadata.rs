@@ -9,7 +9,7 @@ use crate::{
     error::RegistryError,
     manifests::{self, Tag},
     names::{Digest, Reference},
-    storage::{Repository, Storage},
+    storage::{Repository, Storage, unknown_repository},
 };
 
 /// The largest configuration that is looked into, in bytes.
@@ -102,11 +102,14 @@ impl Repository {
         Ok(ManifestNote { digest: digest.clone(), times, about, tags })
     }
 
-    /// All manifests.
-    pub(crate) fn manifest_notes(&self) -> Result<Vec<ManifestNote>, RegistryError> {
+    /// Of these manifests those that are there.
+    pub(crate) fn manifest_notes<'a>(
+        &self,
+        digests: impl Iterator<Item = &'a Digest>,
+    ) -> Result<Vec<ManifestNote>, RegistryError> {
         let (mut found, tags) = (Vec::new(), self.tag_notes()?);
-        for digest in self.digests()? {
-            match self.manifest_note(&digest, &tags) {
+        for digest in digests {
+            match self.manifest_note(digest, &tags) {
                 Err(RegistryError::Refused { .. }) => {}
                 note => found.push(note?),
             }
@@ -114,19 +117,26 @@ impl Repository {
         Ok(found)
     }
 
+    /// All manifests, and since when they are there.
+    pub(crate) fn manifest_times(&self) -> Result<Vec<(Digest, SystemTime)>, RegistryError> {
+        let mut found = Vec::new();
+        for digest in self.digests()? {
+            match changed(&self.manifest_file(&digest)) {
+                Err(RegistryError::Refused { .. }) => {}
+                at => found.push((digest, at?)),
+            }
+        }
+        Ok(found)
+    }
+
     /// When the repository began and last changed.
     pub(crate) fn times(&self) -> Result<Times, RegistryError> {
-        let mut all = Vec::new();
-        for digest in self.digests()? {
-            all.extend(changed(&self.manifest_file(&digest)));
-        }
-        let first = all.iter().min().copied();
-        all.extend(self.tag_notes()?.iter().map(|tag| tag.times.updated));
-        let last = all.iter().max().copied();
-        let (Some(created), Some(updated)) = (first, last) else {
-            return Err(crate::storage::unknown_repository());
-        };
-        Ok(Times { created, updated })
+        let manifests = self.manifest_times()?;
+        let manifests = manifests.iter().map(|(_, at)| *at);
+        let created = manifests.clone().min().ok_or_else(unknown_repository)?;
+        let tags = self.tag_notes()?;
+        let tags = tags.iter().map(|tag| tag.times.updated);
+        Ok(Times { created, updated: manifests.chain(tags).max().unwrap_or(created) })
     }
 
     fn config(&self, document: &Value) -> Result<Option<Value>, RegistryError> {
@@ -140,18 +150,10 @@ impl Repository {
         Ok(None)
     }
 
-    /// Removes a tag, which leaves the manifest.
-    pub(crate) fn delete_tag(&self, storage: &Storage, tag: &str) -> Result<(), RegistryError> {
-        self.delete_manifest(storage, &Reference::Tag(tag.to_owned()))
-    }
-
     /// Removes all manifests and tags.
     pub(crate) fn delete(&self, storage: &Storage) -> Result<Removed, RegistryError> {
-        let mut removed = Removed::default();
-        if !self.has_manifests()? {
-            return Err(crate::storage::unknown_repository());
-        }
-        removed.tags = self.tags()?;
+        self.require_manifests()?;
+        let mut removed = Removed { tags: self.tags()?, ..Removed::default() };
         for digest in self.digests()? {
             match self.delete_manifest(storage, &Reference::Digest(digest.clone())) {
                 Err(RegistryError::Refused { .. }) => {}

@@ -18,7 +18,7 @@ use crate::{
     error::{Code, RegistryError},
     manifests::MANIFEST_MAX,
     names::{Digest, Reference},
-    storage::{Repository, unknown_repository},
+    storage::Repository,
 };
 
 /// The media type of lists of referrers.
@@ -61,10 +61,8 @@ impl Service {
         let path = call.location(&repository, "tags/list");
         let name = format!("{}{}", call.prefix, repository.name);
         let tags = blocking(move || {
-            if repository.has_manifests()? {
-                return repository.tags();
-            }
-            Err(unknown_repository())
+            repository.require_manifests()?;
+            repository.tags()
         });
         let (page, next) = page(&call, tags.await?, &path)?;
         document("application/json", &json!({ "name": name, "tags": page }), next)

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     error::RegistryError,
     metadata::{ManifestNote, TagNote, Times},
-    names::Digest,
+    names::{Digest, Reference},
     storage::Repository,
 };
 
@@ -55,7 +55,8 @@ impl Service {
                 Ok(answer)
             }
             Part::Tag(tag) => {
-                blocking(move || repository.delete_tag(&storage, &tag)).await?;
+                let tag = Reference::Tag(tag);
+                blocking(move || repository.delete_manifest(&storage, &tag)).await?;
                 end(begin(StatusCode::ACCEPTED), Body::empty())
             }
             Part::Tags | Part::Manifests | Part::Manifest(_) => Err(unsupported()),
@@ -75,7 +76,7 @@ async fn tell(repository: Repository, call: Call, part: Part) -> Result<Answer, 
                 told["manifest"] = manifest(&note);
             }
             Part::Tags => {
-                repository.times()?;
+                repository.require_manifests()?;
                 let mut notes = repository.tag_notes()?;
                 if let Some(wanted) = call.query.get("digest").filter(|text| !text.is_empty()) {
                     let wanted = Digest::parse(wanted)?;
@@ -87,12 +88,14 @@ async fn tell(repository: Repository, call: Call, part: Part) -> Result<Answer, 
                 told["tags"] = page.iter().map(tag).collect();
             }
             Part::Manifests => {
-                repository.times()?;
-                let notes = repository.manifest_notes()?;
-                let key = |note: &ManifestNote| (note.digest.to_string(), note.times.updated);
-                let (page, link) = page(&call, notes, key)?;
+                repository.require_manifests()?;
+                // Only those that are told of are read.
+                let all = repository.manifest_times()?;
+                let key = |(digest, at): &(Digest, SystemTime)| (digest.to_string(), *at);
+                let (page, link) = page(&call, all, key)?;
                 next = link.map(|query| format!("/acr/v1/{}/_manifests?{query}", repository.name));
-                told["manifests"] = page.iter().map(manifest).collect();
+                let notes = repository.manifest_notes(page.iter().map(|(digest, _)| digest))?;
+                told["manifests"] = notes.iter().map(manifest).collect();
             }
         }
         Ok((told, next))
