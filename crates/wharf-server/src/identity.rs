@@ -31,7 +31,9 @@ use wharf_model::{
 };
 use wharf_store::Store;
 
-pub(crate) use self::{bootstrap::BootstrapError, jwt::Refusal, keys::KeyError};
+pub(crate) use self::{
+    bootstrap::BootstrapError, jwt::Refusal, keys::KeyError, registry::REGISTRY_AUDIENCE,
+};
 use self::{codes::Codes, device::Devices, jwt::Registered, keys::KeyRing};
 use crate::app::store_failed;
 
@@ -39,6 +41,8 @@ use crate::app::store_failed;
 pub(crate) const DOMAIN: &str = "wharf.internal";
 /// What a token for ARM is for, in the token. Clients may also ask for it by this name.
 pub(crate) const ARM_AUDIENCE: &str = "https://management.wharf.internal/";
+/// What tokens for Azure Storage are for: clients write it in two ways.
+const STORAGE_AUDIENCES: &[&str] = &["https://storage.azure.com", "https://storage.azure.com/"];
 /// Names of ARM that clients ask for without having looked.
 const ARM_NAMES: &[&str] = &[
     "https://management.wharf.internal",
@@ -205,21 +209,25 @@ impl Identity {
 
     /// Whom an access token for ARM speaks for.
     pub(crate) fn verify(&self, token: &str) -> Result<Uuid, Refusal> {
-        let keys = self.inner.keys.read().unwrap_or_else(PoisonError::into_inner);
-        let expected = (self.inner.issuer.as_str(), ARM_AUDIENCE);
-        let access: Access = jwt::verify(&keys, token, expected, self.now())?;
-        Ok(access.oid)
+        self.verify_for(&[ARM_AUDIENCE], token)
     }
 
     /// Whom a token for Azure Storage speaks for.
     pub(crate) fn verify_for_storage(&self, token: &str) -> Result<Uuid, Refusal> {
+        self.verify_for(STORAGE_AUDIENCES, token)
+    }
+
+    /// Whom an access token speaks for that is for any of these.
+    fn verify_for(&self, audiences: &[&str], token: &str) -> Result<Uuid, Refusal> {
         let keys = self.inner.keys.read().unwrap_or_else(PoisonError::into_inner);
-        let verify = |audience| {
-            let expected = (self.inner.issuer.as_str(), audience);
-            jwt::verify::<Access>(&keys, token, expected, self.now()).map(|access| access.oid)
-        };
-        // Clients write it with and without the slash.
-        verify("https://storage.azure.com").or_else(|_| verify("https://storage.azure.com/"))
+        for audience in audiences {
+            let expected = (self.inner.issuer.as_str(), *audience);
+            match jwt::verify::<Access>(&keys, token, expected, self.now()) {
+                Err(Refusal::Audience) => {}
+                verified => return verified.map(|access| access.oid),
+            }
+        }
+        Err(Refusal::Audience)
     }
 
     /// The principal of that kind with that login, if it has that secret.

@@ -8,10 +8,10 @@ use wharf_image::{Keeping, Removed};
 use wharf_model::{Error, error::chain};
 use wharf_store::Store;
 
-use crate::{app::App, identity::Identity};
-
-/// What tokens for registries are for: none that reaches a registry opens anything else.
-const REGISTRIES: &str = "https://containerregistry.azure.net";
+use crate::{
+    app::App,
+    identity::{Identity, REGISTRY_AUDIENCE},
+};
 
 /// How often the disk is looked at.
 const PERIOD: Duration = Duration::from_mins(1);
@@ -27,7 +27,7 @@ impl wharf_image::IdentityTokens for RegistryTokens {
     fn token(&self, principal: &str) -> Result<String, Box<dyn StdError + Send + Sync>> {
         let found = self.store.principal(principal.parse()?)?;
         let found = found.ok_or("the identity was deleted")?;
-        let issued = self.identity.access_token(&found, &found.login, REGISTRIES);
+        let issued = self.identity.access_token(&found, &found.login, REGISTRY_AUDIENCE);
         Ok(issued.map_err(|error| error.message)?.token)
     }
 }

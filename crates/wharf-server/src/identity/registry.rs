@@ -8,16 +8,18 @@ use uuid::Uuid;
 use wharf_model::Error;
 
 use super::{
-    ARM_AUDIENCE, Access, Identity, jwt,
+    ARM_AUDIENCE, Identity, jwt,
     jwt::{Refusal, Registered},
 };
 
 /// Who issues tokens of registries, and what they are for: nothing that a client could ask the
 /// issuer of identities for.
 const REGISTRY: (&str, &str) = ("Wharf Container Registry", "urn:wharf:registry");
-/// What clients ask for a token for before they go to a registry; one for ARM is as good.
-const AUDIENCES: [&str; 3] =
-    ["https://containerregistry.azure.net", "https://containerregistry.azure.net/", ARM_AUDIENCE];
+/// What clients ask for a token for before they go to a registry: one that reaches it opens nothing else.
+pub(crate) const REGISTRY_AUDIENCE: &str = "https://containerregistry.azure.net";
+/// It is written in two ways, and a token for ARM is as good.
+const AUDIENCES: &[&str] =
+    &[REGISTRY_AUDIENCE, "https://containerregistry.azure.net/", ARM_AUDIENCE];
 
 #[derive(Serialize, Deserialize)]
 struct Token<T> {
@@ -31,16 +33,7 @@ struct Token<T> {
 impl Identity {
     /// Whom a token that is shown to a registry speaks for.
     pub(crate) fn verify_for_registry(&self, token: &str) -> Result<Uuid, Refusal> {
-        let keys = self.inner.keys.read().unwrap_or_else(PoisonError::into_inner);
-        let mut last = Refusal::Audience;
-        for audience in AUDIENCES {
-            let expected = (self.inner.issuer.as_str(), audience);
-            match jwt::verify::<Access>(&keys, token, expected, self.now()) {
-                Ok(access) => return Ok(access.oid),
-                Err(refusal) => last = refusal,
-            }
-        }
-        Err(last)
+        self.verify_for(AUDIENCES, token)
     }
 
     /// A token of a registry that says this.

@@ -1,7 +1,5 @@
 //! Who may do what in a registry: its admin user everything, others what their roles say.
 
-use std::time::Duration;
-
 use aws_lc_rs::{
     constant_time::verify_slices_are_equal,
     digest::{SHA256, digest},
@@ -140,7 +138,7 @@ impl wharf_registry::Registries for Judge {
     }
 
     fn sign(&self, claims: &Claims) -> Result<String, Failure> {
-        let lifetime = SignedDuration::try_from(claims.lifetime().max(Duration::from_secs(1)))?;
+        let lifetime = SignedDuration::try_from(claims.lifetime())?;
         self.identity.sign_for_registry(claims, lifetime).map_err(unreadable)
     }
 
