@@ -239,10 +239,15 @@ impl IpAddressSpec {
     /// `web.q3wkfgdn5n.westus`; no two groups of an installation have one.
     pub fn dns_name(&self, location: &str) -> Option<String> {
         let label = self.dns_name_label.as_ref()?;
-        Some(match &self.dns_label_hash {
-            None => format!("{label}.{location}"),
-            Some(hash) => format!("{label}.{hash}.{location}"),
-        })
+        Some(dns_name(label, self.dns_label_hash.as_deref(), location))
+    }
+}
+
+/// The DNS name of a group with such labels, but for the installation's suffix.
+pub fn dns_name(label: &str, hash: Option<&str>, location: &str) -> String {
+    match hash {
+        None => format!("{label}.{location}"),
+        Some(hash) => format!("{label}.{hash}.{location}"),
     }
 }
 

@@ -26,6 +26,12 @@ pub(crate) fn suffix(given: &str) -> String {
     given.trim_matches('.').to_ascii_lowercase()
 }
 
+/// What stands before a zone in the name of a host.
+pub(crate) fn before(zone: &str, host: &str) -> Option<String> {
+    let host = host.to_ascii_lowercase();
+    Some(host.strip_suffix(zone)?.strip_suffix('.')?.to_owned())
+}
+
 /// Where the host itself reaches what it listens on.
 fn reachable(listen: IpAddr) -> Ipv4Addr {
     match listen {
@@ -47,8 +53,8 @@ pub(crate) fn names(store: Store, config: &Config) -> Names {
             return Ok(if is_group { Found::Address(gateway, None) } else { Found::Nothing });
         }
         for (zone, kind) in [(FILES, STORAGE_ACCOUNT), (REGISTRIES, REGISTRY)] {
-            let Some(own) = name.strip_suffix(&format!(".{zone}")) else { continue };
-            let is_there = store.unique_resource(kind, own).map_err(failed)?.is_some();
+            let Some(own) = before(zone, name) else { continue };
+            let is_there = store.unique_resource(kind, &own).map_err(failed)?.is_some();
             let address = if is_group { gateway } else { reachable(listen) };
             return Ok(if is_there { Found::Address(address, None) } else { Found::Nothing });
         }
@@ -66,5 +72,20 @@ pub(crate) fn names(store: Store, config: &Config) -> Names {
         suffix: suffix(&config.dns_suffix),
         lookup: Arc::new(lookup),
         resolv_conf: "/etc/resolv.conf".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_below_a_zone_has_a_name_of_its_own_before_it() {
+        let zone = "file.core.wharf.internal";
+        let of = |host: &str| before(zone, host);
+        assert_eq!(of("Acct.file.core.wharf.internal").as_deref(), Some("acct"));
+        for other in [zone, "acctfile.core.wharf.internal", "127.0.0.1"] {
+            assert_eq!(of(other), None, "{other}");
+        }
     }
 }

@@ -107,10 +107,10 @@ impl Zones {
     /// A host that is a service's own decides; else the path does.
     fn addressee(&self, host: &str, uri: &Uri) -> Addressee {
         let path = uri.path();
-        if let Some(account) = named(host, &self.files) {
+        if let Some(account) = names::before(&self.files, host) {
             return Addressee::Account { account, path: path.to_owned() };
         }
-        if let Some(name) = named(host, &self.registries) {
+        if let Some(name) = names::before(&self.registries, host) {
             return Addressee::Registry(wharf_registry::Target::Named(name));
         }
         // What begins with `/v2/` is the distribution API, and these are where its tokens are given.
@@ -135,12 +135,6 @@ fn host(request: &Request) -> &str {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let host = request.uri().authority().map(Authority::as_str).or(host).unwrap_or_default();
     host.rsplit_once(':').map_or(host, |(name, _)| name)
-}
-
-/// What stands before a zone in the name of a host.
-fn named(host: &str, zone: &str) -> Option<String> {
-    let host = host.to_ascii_lowercase();
-    Some(host.strip_suffix(zone)?.strip_suffix('.')?.to_owned())
 }
 
 fn by_path(uri: &Uri) -> Option<(String, String)> {
@@ -221,9 +215,5 @@ mod tests {
         ] {
             assert_eq!(path(api), None, "{api}");
         }
-        let zone = "file.core.wharf.internal";
-        assert_eq!(named("Acct.file.core.wharf.internal", zone).as_deref(), Some("acct"));
-        assert_eq!(named("file.core.wharf.internal", zone), None);
-        assert_eq!(named("127.0.0.1", zone), None);
     }
 }

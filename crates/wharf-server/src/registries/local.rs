@@ -8,7 +8,7 @@ use wharf_image::{LocalError, LocalRegistries, LocalRepository, Login};
 use wharf_registry::{Opened, Puller, Service, Target};
 
 use super::Registries;
-use crate::identity::Identity;
+use crate::{identity::Identity, names};
 
 /// The names that only this host's registries have.
 #[derive(Clone, Debug)]
@@ -38,8 +38,7 @@ impl Names {
             Some(_) => return None,
             None => &name,
         };
-        let registry = host.strip_suffix(&self.zone)?.strip_suffix('.')?;
-        Some(Target::Named(registry.to_owned()))
+        names::before(&self.zone, host).map(Target::Named)
     }
 }
 

@@ -7,7 +7,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 use wharf_arm::{container_group::is_dns_label, location::normalise};
-use wharf_model::Error;
+use wharf_model::{Error, spec::dns_name};
 
 use crate::{
     app::App,
@@ -34,7 +34,7 @@ pub(crate) async fn handle(
         );
         return Err(Error::invalid("InvalidDomainNameLabel", message, "domainNameLabel").into());
     }
-    let name = format!("{label}.{}", normalise(&location));
+    let name = dns_name(&label, None, &normalise(&location));
     let is_taken = app.read(move |store| store.has_name(&name)).await?;
     Ok(Json(json!({ "available": !is_taken })))
 }
