@@ -84,3 +84,31 @@ async fn a_tag_that_moves_has_been_there_since_it_was_made() {
     let tag = lab.ask("GET", "/acr/v1/app/_tags/a").await.json();
     assert_eq!((&tag["tag"]["digest"], tag["tag"]["createdTime"].is_string()), (&json!(one), true));
 }
+
+#[tokio::test]
+async fn a_page_of_manifests_has_what_a_list_of_all_has() {
+    let lab = Lab { target: Target::Named("owner".into()), ..Lab::new() };
+    let list = async |query: &str| {
+        let answer = lab.ask("GET", &format!("/acr/v1/app/_manifests?{query}")).await;
+        (answer.json()["manifests"].as_array().unwrap().clone(), answer.header("link").to_owned())
+    };
+    let mut images = Vec::new();
+    for (layer, tag) in [(b"one", "a"), (b"two", "b"), (b"six", "c")] {
+        let digest = lab.image("app", layer, &[tag]).await;
+        let file = lab.dir.path().join("owner/app/_manifests").join(&digest[7..]);
+        let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(images.len() as u64);
+        std::fs::File::options().write(true).open(&file).unwrap().set_modified(at).unwrap();
+        images.push(digest);
+    }
+    let (newest, more) = list("orderby=timedesc&n=1").await;
+    assert_eq!((&newest[0]["digest"], newest.len()), (&json!(images[2]), 1));
+    assert_eq!((&newest[0]["tags"], &newest[0]["os"]), (&json!(["c"]), &json!("linux")));
+    assert!(more.ends_with("&n=1&orderby=timedesc>; rel=\"next\""), "{more}");
+    let (all, none) = list("").await;
+    assert_eq!((all.len(), none.as_str()), (3, ""));
+    let (first, _) = list("n=2").await;
+    let end = first[1]["digest"].as_str().unwrap();
+    let (rest, none) = list(&format!("n=2&last={end}")).await;
+    assert_eq!(([first, rest].concat(), none.as_str()), (all, ""));
+    assert_eq!(lab.ask("GET", "/acr/v1/none/_manifests").await.code(), "NAME_UNKNOWN");
+}
