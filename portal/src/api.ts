@@ -78,10 +78,10 @@ export const parseId = (id: string) => {
   return { rg: parts[4], name: parts[8] };
 };
 
-/** What a promise came to, again whenever `key` changes. */
-export function useAsync<T>(key: string, work: () => Promise<T>) {
+/** What a promise came to, again whenever `key` changes. When only `turn` does, what is known stays until then. */
+export function useAsync<T>(key: string, work: () => Promise<T>, turn: unknown = 0) {
   const [state, set] = useState<{ value?: T; error?: Error; key?: string }>({});
-  const [turn, again] = useState(0);
+  const [asked, again] = useState(0);
   useEffect(() => {
     let isCurrent = true;
     work().then(
@@ -89,7 +89,7 @@ export function useAsync<T>(key: string, work: () => Promise<T>) {
       (error) => isCurrent && set({ error, key }),
     );
     return () => void (isCurrent = false);
-  }, [key, turn]);
+  }, [key, turn, asked]);
   const settled = state.key === key ? state : {};
   return { ...settled, reload: () => again((n) => n + 1) };
 }

@@ -37,7 +37,7 @@ export async function signIn(): Promise<never> {
   sessionStorage.removeItem("session");
   const [verifier, state] = [random(), random()];
   const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier));
-  const back = location.pathname + location.search;
+  const back = location.pathname + location.search + location.hash;
   sessionStorage.setItem("login", JSON.stringify({ verifier, state, back }));
   const query = new URLSearchParams({
     client_id: CLIENT,

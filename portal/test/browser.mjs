@@ -77,11 +77,11 @@ export async function until(what, act) {
 export const visit = (path, what) => until(what, () => page.goto(`${url}${path}`));
 export const reload = (what) => until(what, () => page.reload());
 
-/** Signs in until what is to be seen then shows. */
-export async function signIn(user, secret, what) {
+/** Signs in until what is to be seen then shows, where the user wanted to be. */
+export async function signIn(user, secret, what, at = "/") {
   const name = page.getByLabel("User name");
   await until(what, async () => {
-    await visit("/", name.or(what));
+    await visit(at, name.or(what));
     if (!(await name.count())) return;
     await name.fill(user);
     await page.getByLabel("Password").fill(secret);

@@ -96,7 +96,11 @@ async function use(name) {
   await tab("YAML").click();
   await button("Edit").click();
   const text = page.getByRole("textbox", { name: "YAML" });
-  await text.fill(`${await text.inputValue()}tags:\n  by: portal\nidentity:\n  type: SystemAssigned\n`);
+  const known = await text.inputValue();
+  await text.fill("");
+  await button("Show changes").click();
+  await page.getByText("This is no container group").waitFor();
+  await text.fill(`${known}tags:\n  by: portal\nidentity:\n  type: SystemAssigned\n`);
   await button("Show changes").click();
   await page.getByText("+   by: portal").waitFor();
   await look("yaml");
@@ -224,6 +228,7 @@ async function several() {
   for (const [name, state] of [["worker", "Running"], ["nightly-report", "Succeeded"], ["broken", "Failed"]]) await row(name).getByText(state).waitFor();
   await look("overview");
   for (const name of ["api", "worker"]) await page.getByLabel(`Choose ${name}`).check();
+  await page.getByText("2 chosen").waitFor();
   await button("Stop").click();
   for (const name of ["api", "worker"]) await row(name).getByText("Stopped").waitFor();
   // They stay chosen.
@@ -270,6 +275,7 @@ async function readOnly(name) {
   await page.getByRole("log").getByText("listening on port 80").waitFor();
   await visit("/portal/", page.getByRole("link", { name }));
   await noButtons("Create");
+  await visit(`/portal/groups/default/${name}#Connect`, page.getByText("Restart policy"));
   for (const path of PAGES) {
     await visit(`/portal/${path}`, page.locator("h1"));
     await settle();
@@ -294,8 +300,7 @@ async function noRole(name) {
 }
 
 async function remove(name) {
-  await signIn(owner, password, page.getByRole("link", { name }));
-  await page.getByRole("link", { name }).click();
+  await signIn(owner, password, page.getByRole("log"), `/portal/groups/default/${name}#Logs`);
   await deleteGroup(name);
   await page.getByText("No container groups yet").waitFor();
   await look("empty");

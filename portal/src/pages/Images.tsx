@@ -1,6 +1,7 @@
 import { Button, Field, Input, ProgressBar } from "@fluentui/react-components";
 import { useState } from "react";
 import { call, home, listAll, send, useAsync, usePermissions, type Json } from "../api";
+import { useAct } from "../parts/act";
 import { bytesOf } from "../parts/format";
 import { Age, Empty, Failure } from "../parts/show";
 import { Listed, Table } from "../parts/Table";
@@ -12,6 +13,7 @@ export default function Images() {
   const [name, setName] = useState("");
   const [progress, setProgress] = useState<Json>();
   const [failure, setFailure] = useState<Error>();
+  const prune = useAct();
 
   const pull = async () => {
     setFailure(undefined);
@@ -41,11 +43,12 @@ export default function Images() {
         <form className="line" onSubmit={(event) => { event.preventDefault(); void pull(); }}>
           <Field label="Image to pull"><Input value={name} placeholder="registry/name:tag" onChange={(_, data) => setName(data.value)} /></Field>
           <Button type="submit" appearance="primary" disabled={!name.trim() || !!progress}>Pull</Button>
-          {can("Microsoft.Wharf/images/prune/action") && <Button onClick={() => call("POST", "/wharf/v1/images/prune", {}).then(reload, setFailure)}>Remove unused images</Button>}
+          {can("Microsoft.Wharf/images/prune/action") && <Button disabled={prune.isBusy} onClick={() => prune.act(call("POST", "/wharf/v1/images/prune", {}), reload)}>Remove unused images</Button>}
         </form>
       )}
       {progress && <Progress name={name} progress={progress} />}
       <Failure error={failure} title="This image cannot be pulled" />
+      <Failure error={prune.failure} />
       <Listed value={value} error={error} what="images" empty={<Empty title="No images here yet"><p>Images are pulled when a group needs them; the quickstart images come with Wharf.</p></Empty>}>
         {(images) => (
           <Table label="Images" head={<><th>Image</th><th>Size</th><th className="wide">Layers</th><th className="wide">Stored</th></>}>

@@ -30,7 +30,7 @@ export default function GroupPage({ rg, name }: { rg: string; name: string }) {
 function Shown({ id, rg, name }: { id: string; rg: string; name: string }) {
   const { groups, isReady, error } = useGroup(id);
   const can = usePermissions(id);
-  const [tab, setTab] = useState(() => decodeURIComponent(location.hash.slice(1)) || "Overview");
+  const [chosen, setChosen] = useState(() => decodeURIComponent(location.hash.slice(1)));
   const [isDeleting, setDeleting] = useState(false);
   const { failure, isBusy, act } = useAct();
   const [container, setContainer] = useState<string>();
@@ -49,11 +49,12 @@ function Shown({ id, rg, name }: { id: string; rg: string; name: string }) {
   const isAllowed = (verb: string) => can(`Microsoft.ContainerInstance/containerGroups/${verb}`);
   const begin = (verb: string) => act(call("POST", `${id}/${verb}`));
   const choose = (next: string) => {
-    setTab(next);
+    setChosen(next);
     history.replaceState(null, "", `#${next}`);
   };
   const site = siteOf(group);
-  const canExec = isAllowed("containers/exec/action");
+  const tabs = TABS.filter((tab) => tab !== "Connect" || isAllowed("containers/exec/action"));
+  const tab = tabs.includes(chosen) ? chosen : tabs[0];
   const names: string[] = group.properties.containers.map((c: Json) => c.name);
   const current = container && names.includes(container) ? container : names[0];
   return (
@@ -69,7 +70,7 @@ function Shown({ id, rg, name }: { id: string; rg: string; name: string }) {
       <Failure error={failure} />
       <div className="tabs">
         <TabList selectedValue={tab} onTabSelect={(_, data) => choose(String(data.value))} aria-label={`About ${name}`}>
-          {TABS.filter((tab) => tab !== "Connect" || canExec).map((tab) => <Tab key={tab} value={tab}>{tab}</Tab>)}
+          {tabs.map((tab) => <Tab key={tab} value={tab}>{tab}</Tab>)}
         </TabList>
       </div>
       {(tab === "Logs" || tab === "Connect") && names.length > 1 && (

@@ -21,11 +21,11 @@ export default function Metrics({ id }: { id: string }) {
     const timer = setInterval(() => tick((n) => n + 1), 60_000);
     return () => clearInterval(timer);
   }, []);
-  const { value, error } = useAsync(`${id} ${hours} ${minute}`, async () => {
+  const { value, error } = useAsync(`${id} ${hours}`, async () => {
     const span = `${new Date(Date.now() - hours * 3_600_000).toISOString()}/${new Date().toISOString()}`;
     const query = new URLSearchParams({ "api-version": "2018-01-01", metricnames: METRICS.map(([name]) => name).join(","), timespan: span, interval: hours > 1 ? "PT15M" : "PT1M", aggregation: "Average" });
     return (await get(`${id}/providers/Microsoft.Insights/metrics?${query}`)).value as Json[];
-  });
+  }, minute);
   return (
     <>
       <Select aria-label="Time span" value={String(hours)} onChange={(_, data) => setHours(Number(data.value))}>

@@ -2,6 +2,7 @@ import { Button, Textarea } from "@fluentui/react-components";
 import { useState } from "react";
 import { parse, stringify } from "yaml";
 import { call, type Json } from "../../api";
+import { useAct } from "../../parts/act";
 import { containersOf } from "../../parts/group";
 import { Failure } from "../../parts/show";
 
@@ -31,48 +32,51 @@ function diff(before: string[], after: string[]): [string, string][] {
   return lines;
 }
 
+/** The group that a text asks for. */
+async function read(text: string): Promise<Json> {
+  const group = parse(text);
+  if (!group?.properties) throw new Error("This is no container group: it has no properties.");
+  return group;
+}
+
 export default function Yaml({ id, group, canWrite }: { id: string; group: Json; canWrite: boolean }) {
   const now = stringify(wanted(group));
-  const [text, setText] = useState<string>();
+  const [isEditing, setEditing] = useState(false);
+  if (isEditing) return <Editor {...{ id, group, now }} onClose={() => setEditing(false)} />;
+  return (
+    <>
+      <pre className="code" tabIndex={0} role="region" aria-label="YAML">{now}</pre>
+      {canWrite && <div><Button onClick={() => setEditing(true)}>Edit</Button></div>}
+    </>
+  );
+}
+
+function Editor({ id, group, now, onClose }: { id: string; group: Json; now: string; onClose: () => void }) {
+  const [text, setText] = useState(now);
   const [next, setNext] = useState<Json>();
-  const [error, setError] = useState<Error>();
-  const review = () => {
-    setError(undefined);
-    try { setNext(parse(text!)); } catch (error) { setError(error as Error); }
-  };
+  const { failure, isBusy, act } = useAct();
   const apply = async () => {
-    try {
-      await call("PUT", id, next);
-      // As on Azure, an update leaves the tags as they are.
-      if (JSON.stringify(next.tags ?? {}) !== JSON.stringify(group.tags ?? {})) await call("PATCH", id, { tags: next.tags ?? {} });
-      setNext(undefined);
-      setText(undefined);
-    } catch (error) {
-      setError(error as Error);
-    }
+    await call("PUT", id, next);
+    // As on Azure, an update leaves the tags as they are.
+    if (JSON.stringify(next.tags ?? {}) !== JSON.stringify(group.tags ?? {})) await call("PATCH", id, { tags: next.tags ?? {} });
   };
   const isSecret = now.includes("secure") || JSON.stringify(group).includes('"imageRegistryCredentials"');
   return (
     <>
-      <Failure error={error} title="This cannot be applied" />
-      {text === undefined ? (
-        <>
-          <pre className="code" tabIndex={0} role="region" aria-label="YAML">{now}</pre>
-          {canWrite && <div><Button onClick={() => setText(now)}>Edit</Button></div>}
-        </>
-      ) : next ? (
+      <Failure error={failure} title="This cannot be applied" />
+      {next ? (
         <>
           <pre className="code" tabIndex={0} role="region" aria-label="Changes">{diff(now.split("\n"), stringify(next).split("\n")).map(([sign, line], index) => (
             <div key={index} style={sign === "+" ? { background: "#2a8a2a33" } : sign === "-" ? { background: "#c5303033" } : undefined}>{sign} {line}</div>
           ))}</pre>
           <p>Containers that change are restarted; the others run on.</p>
-          <div className="bar"><Button appearance="primary" onClick={apply}>Apply</Button><Button onClick={() => setNext(undefined)}>Back</Button></div>
+          <div className="bar"><Button appearance="primary" disabled={isBusy} onClick={() => act(apply(), onClose)}>Apply</Button><Button disabled={isBusy} onClick={() => setNext(undefined)}>Back</Button></div>
         </>
       ) : (
         <>
           {isSecret && <p>Secrets are not shown; enter them again where they are to stay.</p>}
           <Textarea aria-label="YAML" value={text} onChange={(_, data) => setText(data.value)} rows={24} resize="vertical" spellCheck={false} textarea={{ style: { fontFamily: "monospace", maxHeight: "none" } }} />
-          <div className="bar"><Button appearance="primary" onClick={review}>Show changes</Button><Button onClick={() => { setText(undefined); setError(undefined); }}>Cancel</Button></div>
+          <div className="bar"><Button appearance="primary" onClick={() => act(read(text), setNext)}>Show changes</Button><Button onClick={onClose}>Cancel</Button></div>
         </>
       )}
     </>

@@ -11,10 +11,10 @@ export function Gauges() {
   const { groups } = useGroups();
   const running = [...groups.values()].filter((g) => stateOf(g.group) === "Running").length;
   // Asked again when groups come, go, start or stop, not by the clock.
-  const { value } = useAsync(`usages ${groups.size} ${running}`, async () => {
+  const { value } = useAsync("usages", async () => {
     const { id, location } = await home();
     return listAll(`${id}/providers/Microsoft.ContainerInstance/locations/${location}/usages`);
-  });
+  }, `${groups.size} ${running}`);
   return (
     <div className="cards gauges">
       <Gauge title="Running groups" of="" used={running} limit={groups.size} />

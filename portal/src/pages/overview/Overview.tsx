@@ -52,6 +52,7 @@ export function Overview() {
           <Button key={verb} disabled={isBusy || !ids.length} onClick={() => act(callAll("POST", `/${verb}`))}>{verb[0].toUpperCase() + verb.slice(1)}</Button>
         ))}
         {isDeleter && <Button disabled={isBusy || !ids.length} onClick={() => setDeleting(true)}>Delete</Button>}
+        {!!ids.length && <span className="quiet">{ids.length} chosen</span>}
         <span className="grow" />
         <SearchBox placeholder="Filter" aria-label="Filter container groups" value={filter} onChange={(_, data) => setFilter(data.value)} />
       </div>
