@@ -23,7 +23,7 @@ pub(super) fn apply(logins: &[Login<'_>], files: &[File]) -> Result<(), CliError
     }
     for Login { account, key } in logins {
         let user = account.user();
-        if !runs("id", &["-u", &user], None) {
+        if !runs("id", &["-u", &user]) {
             let args = [USER_ADD.as_slice(), &[user.as_str()]].concat();
             must("useradd", &args, None)?;
         }
@@ -32,7 +32,7 @@ pub(super) fn apply(logins: &[Login<'_>], files: &[File]) -> Result<(), CliError
     if !conf.lines().any(|line| line.trim() == INCLUDE) {
         output::host_file(Utf8Path::new(SMB_CONF), &format!("{}\n{INCLUDE}\n", conf.trim_end()))?;
     }
-    if !runs("smbcontrol", &["all", "reload-config"], None) {
+    if !runs("smbcontrol", &["all", "reload-config"]) {
         output::note("Samba does not run; it reads this when it is started");
     }
     Ok(())
@@ -48,34 +48,54 @@ fn remove_accounts_but(logins: &[Login<'_>]) -> Result<(), CliError> {
         }
         fs_err::remove_file(entry.path()).map_err(CliError::output(entry.path()))?;
         let user = config::user(name);
-        if !runs("smbpasswd", &["-x", &user], None) {
-            output::note(&format!("the password of {user} could not be removed"));
+        if let Err(said) = run("smbpasswd", &["-x", &user], None) {
+            output::note(&format!("the password of {user} could not be removed: {said}"));
         }
     }
     Ok(())
 }
 
 fn must(program: &str, args: &[&str], input: Option<&str>) -> Result<(), CliError> {
-    if runs(program, args, input) {
-        return Ok(());
-    }
-    let message = format!("`{program} {}` failed", args.join(" "));
-    Err(CliError::usage_hint(message, "run this as root, on the host that has Samba"))
+    run(program, args, input).map_err(|said| {
+        let message = format!("`{program} {}` failed: {said}", args.join(" "));
+        CliError::usage_hint(message, "run this as root, on the host that has Samba")
+    })
 }
 
-/// Whether a program does what it is asked; what it has to say is shown to nobody.
-fn runs(program: &str, args: &[&str], input: Option<&str>) -> bool {
-    let run = || {
+fn runs(program: &str, args: &[&str]) -> bool {
+    run(program, args, None).is_ok()
+}
+
+/// Has a program do something. The error is what it has to say of its failure.
+fn run(program: &str, args: &[&str], input: Option<&str>) -> Result<(), String> {
+    let output = || {
         let mut child = Command::new(program)
             .args(args)
             .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()?;
         if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
             stdin.write_all(input.as_bytes())?;
         }
-        child.wait()
+        child.wait_with_output()
     };
-    run().is_ok_and(|status| status.success())
+    let output = output().map_err(|error| error.to_string())?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(String::from_utf8_lossy(&output.stderr).trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{must, runs};
+
+    #[test]
+    fn a_program_that_fails_is_told_with_what_it_says() {
+        assert!(runs("true", &[]) && !runs("no-such-program", &[]));
+        must("sh", &["-c", "read line && test \"$line\" = key"], Some("key\n")).unwrap();
+        let failed = must("sh", &["-c", "echo not today >&2; exit 1"], None).unwrap_err();
+        assert!(failed.to_string().contains("failed: not today"), "{failed}");
+    }
 }
