@@ -154,7 +154,11 @@ async function refuse() {
   await look("create-basics");
   await page.getByLabel("Image source").selectOption("other");
   await page.getByLabel("Image", { exact: false }).last().fill("127.0.0.1:1/none:1");
+  await tab("Networking").click();
+  await button("Add port").click();
+  await page.getByLabel("Port", { exact: true }).last().fill("80");
   await tab("Advanced").click();
+  await button("Add variable").click();
   await look("create-advanced");
   await tab("Volumes").click();
   await button("Add volume").click();
@@ -165,9 +169,14 @@ async function refuse() {
   for (const tag of ["team", "Team"]) await button("Add tag").click(), await page.getByLabel("Tag", { exact: true }).last().fill(tag);
   await look("create-tags");
   await button("Review + create").click();
-  await page.getByText("Another tag has this name.").waitFor();
+  for (const text of ["This port is in the list already.", "Use letters, digits and _", "Another tag has this name."]) await page.getByText(text).waitFor();
   await tab("az command").click();
   await page.getByText("--file refused.yaml").waitFor();
+  await look("create-wrong");
+  await tab("Networking ⚠").click();
+  await button("Remove port 80").last().click();
+  await tab("Advanced ⚠").click();
+  await page.getByRole("textbox", { name: "Variable" }).fill("MODE");
   await tab("Tags ⚠").click();
   await button("Remove tag Team").click();
   await tab("Volumes").click();

@@ -29,7 +29,7 @@ export function Advanced({ d, set, say }: StepProps) {
             <Field label="Command override" hint="Optional; quotes keep words together" {...say(`containers.${index}.command`)}><Input value={c.command} onChange={(_, data) => change({ command: data.value })} /></Field>
             {c.env.map((e, at) => (
               <div className="line" key={at}>
-                <Field label="Variable"><Input value={e.name} onChange={(_, data) => change({ env: replace(c.env, at, { name: data.value }) })} /></Field>
+                <Field label="Variable" {...say(`containers.${index}.env.${at}`)}><Input value={e.name} onChange={(_, data) => change({ env: replace(c.env, at, { name: data.value }) })} /></Field>
                 <Field label="Value"><Input type={e.isSecret ? "password" : "text"} value={e.value} autoComplete="off" onChange={(_, data) => change({ env: replace(c.env, at, { value: data.value }) })} /></Field>
                 <Checkbox label="Secure" checked={e.isSecret} onChange={(_, data) => change({ env: replace(c.env, at, { isSecret: !!data.checked }) })} />
                 <Button aria-label={`Remove variable ${e.name}`} onClick={() => change({ env: without(c.env, at) })}>Remove</Button>

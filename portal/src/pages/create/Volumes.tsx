@@ -12,7 +12,7 @@ export function Volumes({ d, set, say }: StepProps) {
       {d.volumes.map((v, index) => {
         const change = (part: Partial<typeof v>) => set({ volumes: replace(d.volumes, index, part) });
         const text = (label: string, name: "repository" | "file" | "content", type: "text" | "password" = "text") => (
-          <Field label={label}><Input type={type} autoComplete="off" value={v[name]} onChange={(_, data) => change({ [name]: data.value })} /></Field>
+          <Field label={label} {...say(`volumes.${index}.${name}`)}><Input type={type} autoComplete="off" value={v[name]} onChange={(_, data) => change({ [name]: data.value })} /></Field>
         );
         return (
           <section className="form" key={index} aria-label={`Volume ${index + 1}`}>

@@ -103,15 +103,23 @@ export function check(d: Draft, taken: Set<string>): Problem[] {
     if (!isName(c.name)) no(index ? 2 : 0, `containers.${index}.name`, rule);
     if (d.containers.findIndex((other) => other.name === c.name) < index) no(2, `containers.${index}.name`, "Another container has this name.");
     if (!c.image.trim()) no(index ? 2 : 0, `containers.${index}.image`, "Name an image.");
+    c.env.forEach((e, at) => /^[A-Za-z_]\w*$/.test(e.name) || no(2, `containers.${index}.env.${at}`, "Use letters, digits and _, with no digit first."));
     for (const part of ["cpu", "memory"] as const) if (!(Number(c[part]) > 0)) no(index ? 2 : 0, `containers.${index}.${part}`, "Enter a number above 0.");
   });
   if (d.access === "Private" && !d.subnet) no(1, "subnet", "Choose a subnet.");
   if (d.access !== "None" && !d.ports.length) no(1, "ports", "Add at least one port.");
-  d.ports.forEach((p, index) => d.access !== "None" && !(Number.isInteger(Number(p.port)) && Number(p.port) >= 1 && Number(p.port) <= 65535) && no(1, `ports.${index}`, "Enter a number from 1 to 65535."));
+  if (d.access !== "None") d.ports.forEach((p, index) => {
+    const port = Number(p.port);
+    if (!(Number.isInteger(port) && port >= 1 && port <= 65535)) no(1, `ports.${index}`, "Enter a number from 1 to 65535.");
+    else if (d.ports.findIndex((other) => Number(other.port) === port && other.protocol === p.protocol) < index) no(1, `ports.${index}`, "This port is in the list already.");
+  });
   if (d.label && !isLabel(d.label)) no(1, "label", "Use 5 to 63 lowercase letters, digits and hyphens, beginning with a letter.");
   d.volumes.forEach((v, index) => {
     if (!isName(v.name)) no(3, `volumes.${index}.name`, rule);
+    else if (d.volumes.findIndex((other) => other.name === v.name) < index) no(3, `volumes.${index}.name`, "Another volume has this name.");
     if (!v.path.startsWith("/")) no(3, `volumes.${index}.path`, "Enter an absolute path.");
+    if (v.kind === "secret" && !v.file) no(3, `volumes.${index}.file`, "Name the file.");
+    if (v.kind === "gitRepo" && !v.repository) no(3, `volumes.${index}.repository`, "Enter the address of a repository.");
     if (v.kind === "azureFile") for (const part of ["account", "share"] as const) if (!v[part]) no(3, `volumes.${index}.${part}`, `Choose or name a ${part === "share" ? "share" : "storage account"}.`);
   });
   d.tags.forEach((t, index) => {
