@@ -7,6 +7,7 @@ import { bytesOf } from "../../parts/format";
 import { Empty, Failure, Loading } from "../../parts/show";
 
 const rateOf = (bytes: number) => `${bytesOf(Math.round(bytes))}/s`;
+const timeOf = (seconds: number) => new Date(seconds * 1000).toLocaleTimeString(undefined, { timeStyle: "short" });
 const METRICS: [string, string, (n: number) => string][] = [
   ["CpuUsage", "CPU", (n) => `${n.toFixed(n < 10 ? 2 : 0)} mCPU`],
   ["MemoryUsage", "Memory", (n) => `${(n / 2 ** 20).toFixed(1)} MiB`],
@@ -50,7 +51,8 @@ function Chart({ title, text, points }: { title: string; text: (n: number) => st
     const chart = new uPlot(
       {
         width: box.current!.clientWidth, height: 180, legend: { show: false }, cursor: { show: false },
-        axes: [axis, { ...axis, size: 88, values: (_, ticks) => ticks.map(text) }],
+        axes: [{ ...axis, space: 70, values: (_, ticks) => ticks.map(timeOf) }, { ...axis, size: 88, values: (_, ticks) => ticks.map(text) }],
+        scales: { y: { range: (_, __, most) => [0, 1.1 * most || 100] } },
         series: [{}, { stroke: "#479ef5", width: 2, fill: "#479ef522", points: { show: known.length < 3 } }],
       },
       [points.map((p) => Date.parse(p.timeStamp) / 1000), points.map((p) => p.average ?? null)],
