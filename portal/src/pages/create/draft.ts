@@ -103,7 +103,7 @@ export function check(d: Draft, taken: Set<string>): Problem[] {
     if (!isName(c.name)) no(index ? 2 : 0, `containers.${index}.name`, rule);
     if (d.containers.findIndex((other) => other.name === c.name) < index) no(2, `containers.${index}.name`, "Another container has this name.");
     if (!c.image.trim()) no(index ? 2 : 0, `containers.${index}.image`, "Name an image.");
-    c.env.forEach((e, at) => /^[A-Za-z_]\w*$/.test(e.name) || no(2, `containers.${index}.env.${at}`, "Use letters, digits and _, with no digit first."));
+    c.env.forEach((e, at) => /^[A-Za-z_]\w*$/.test(e.name) || no(2, `containers.${index}.env.${at}`, "A variable has letters, digits and _ in its name, and no digit first."));
     for (const part of ["cpu", "memory"] as const) if (!(Number(c[part]) > 0)) no(index ? 2 : 0, `containers.${index}.${part}`, "Enter a number above 0.");
   });
   if (d.access === "Private" && !d.subnet) no(1, "subnet", "Choose a subnet.");
