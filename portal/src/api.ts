@@ -107,22 +107,33 @@ const matches = (patterns: string[], action: string) =>
     return new RegExp(`^${text}$`, "i").test(action);
   });
 
-function useKnown(scope: string | undefined): Permission[] {
-  const { value } = useAsync(scope ?? "", async () => {
-    if (!scope) return [];
-    const asked = known.get(scope) ?? listAll(`${scope}/providers/Microsoft.Authorization/permissions`);
-    known.set(scope, asked);
-    // What could not be asked is not known.
-    asked.catch(() => known.delete(scope));
-    return asked;
-  });
-  return value ?? [];
+function permissionsAt(scope: string): Promise<Permission[]> {
+  const asked = known.get(scope) ?? listAll(`${scope}/providers/Microsoft.Authorization/permissions`);
+  known.set(scope, asked);
+  // What could not be asked is not known.
+  asked.catch(() => known.delete(scope));
+  return asked;
 }
+
+const useKnown = (scope: string | undefined) => useAsync(scope ?? "", async () => (scope ? permissionsAt(scope) : [])).value ?? [];
+
+const allowedBy = (sets: Permission[]) => (action: string) =>
+  sets.some((set) => matches(set.actions, action) && !matches(set.notActions, action));
 
 /** Says of actions whether the user may do them at a scope; of none before that is known. */
 export function usePermissions(scope: string | undefined): (action: string) => boolean {
-  const sets = useKnown(scope);
-  return (action) => sets.some((set) => matches(set.actions, action) && !matches(set.notActions, action));
+  return allowedBy(useKnown(scope));
+}
+
+/** The same of the whole subscription or of any resource group in it. */
+export function usePermissionsAnywhere(): (action: string) => boolean {
+  const { value } = useAsync("anywhere", async () => {
+    const { id } = await home();
+    const scopes = [id, ...(await resourceGroups()).map((rg) => rg.id as string)];
+    const sets = await Promise.all(scopes.map((scope) => permissionsAt(scope).catch(() => [])));
+    return sets.flat();
+  });
+  return allowedBy(value ?? []);
 }
 
 /** The same of actions on data. */

@@ -1,7 +1,7 @@
 // File shares in the portal: what is uploaded is in a container that mounts the share, and back.
 import assert from "node:assert/strict";
-import { createHash, randomBytes, randomUUID } from "node:crypto";
-import { send, subscription } from "./arm.mjs";
+import { createHash, randomBytes } from "node:crypto";
+import { give, subscription } from "./arm.mjs";
 import { button, confirm, deleteGroup, dialog, download, look, noButtons, page, reload, row, shell, state, tab, visit } from "./browser.mjs";
 
 const reader = process.env.WHARF_READER;
@@ -100,22 +100,13 @@ async function mount() {
 
 /** A role on data opens the share to who may not have the keys. */
 async function asData() {
-  const home = `${subscription}/resourceGroups/default/providers/Microsoft.Storage/storageAccounts/${ACCOUNT}`;
-  const authorization = "providers/Microsoft.Authorization";
-  const version = "api-version=2022-04-01";
-  const roles = (await send("GET", `${subscription}/${authorization}/roleDefinitions?${version}`)).value;
-  const users = (await send("GET", "/wharf/v1/identity/users")).value;
-  const properties = {
-    roleDefinitionId: roles.find((role) => role.properties.roleName === "Storage File Data Privileged Reader").id,
-    principalId: users.find((user) => user.userPrincipalName === reader).id,
-  };
-  const assignment = `${home}/${authorization}/roleAssignments/${randomUUID()}?${version}`;
-  await send("PUT", assignment, { properties });
+  const account = `${subscription}/resourceGroups/default/providers/Microsoft.Storage/storageAccounts/${ACCOUNT}`;
+  const take = await give(reader, "Storage File Data Privileged Reader", account);
   await reload(row(RENAMED));
   await noButtons("Upload", "New folder", "Rename", "Delete");
   assert.equal((await download(RENAMED)).toString(), "dropped\n");
   await look("share-data-reader");
-  await send("DELETE", assignment);
+  await take();
 }
 
 export const files = {

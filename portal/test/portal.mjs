@@ -2,7 +2,7 @@
 // Prints RESTART when it wants the daemon killed and started again, and goes on when a line comes in.
 import assert from "node:assert/strict";
 import { createInterface } from "node:readline";
-import { send, subscription } from "./arm.mjs";
+import { give, send, subscription } from "./arm.mjs";
 import { browser, button, confirm, deleteGroup, dialog, look, noButtons, page, password, reach, reload, row, run, settle, shell, signIn, signOut, state, tab, until, visit } from "./browser.mjs";
 import { files } from "./files.mjs";
 import { places } from "./places.mjs";
@@ -169,7 +169,7 @@ async function refuse() {
   for (const tag of ["team", "Team"]) await button("Add tag").click(), await page.getByLabel("Tag", { exact: true }).last().fill(tag);
   await look("create-tags");
   await button("Review + create").click();
-  for (const text of ["This port is in the list already.", "Use letters, digits and _", "Another tag has this name."]) await page.getByText(text).waitFor();
+  for (const text of ["This port is in the list already.", "A variable has letters", "Another tag has this name."]) await page.getByText(text).waitFor();
   await tab("az command").click();
   await page.getByText("--file refused.yaml").waitFor();
   await look("create-wrong");
@@ -295,6 +295,13 @@ async function readOnly(name) {
   await button("Review + create").click();
   await button("Create").click();
   await page.getByText("does not have authorization").first().waitFor();
+  // A role at a resource group is enough.
+  const take = await give(reader, "Contributor", `${subscription}/resourceGroups/default`);
+  await visit("/portal/", button("Create"));
+  await page.getByLabel(`Choose ${name}`).check();
+  assert.ok(await button("Stop").isEnabled());
+  await visit("/portal/files", button("Create storage account"));
+  await take();
 }
 
 /** Who has no role is told so on every page. */

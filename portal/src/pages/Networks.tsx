@@ -1,6 +1,6 @@
 import { Button, Field, Input } from "@fluentui/react-components";
 import { useState } from "react";
-import { call, home, listAll, parseId, useAsync, usePermissions, type Json } from "../api";
+import { call, home, listAll, parseId, useAsync, usePermissions, usePermissionsAnywhere, type Json } from "../api";
 import { useAct } from "../parts/act";
 import { ConfirmDelete, FormDialog } from "../parts/dialogs";
 import { bad } from "../parts/format";
@@ -20,8 +20,7 @@ export const listNetworks = async () => listAll(`${(await home()).id}/providers/
 const subnetBody = (addressPrefix: string) => ({ properties: { addressPrefix, delegations: [{ name: "groups", properties: { serviceName: SERVICE } }] } });
 
 export default function Networks() {
-  const { value: sub } = useAsync("home", home);
-  const can = usePermissions(sub?.id);
+  const can = usePermissionsAnywhere();
   const { value, error, reload } = useAsync("networks", listNetworks);
   const [isCreating, setCreating] = useState(false);
   return (

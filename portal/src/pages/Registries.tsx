@@ -1,6 +1,6 @@
 import { Button, Checkbox, Field, Input } from "@fluentui/react-components";
 import { useState } from "react";
-import { home, parseId, useAsync, usePermissions } from "../api";
+import { home, parseId, useAsync, usePermissionsAnywhere } from "../api";
 import { useComplaint } from "../parts/complaint";
 import { FormDialog } from "../parts/dialogs";
 import { bad } from "../parts/format";
@@ -11,8 +11,7 @@ import { arm, complaintAbout, listRegistries, REGISTRIES } from "../registry";
 import { Link } from "../router";
 
 export default function Registries() {
-  const { value: sub } = useAsync("home", home);
-  const can = usePermissions(sub?.id);
+  const can = usePermissionsAnywhere();
   const { value, error, reload } = useAsync("registries", listRegistries);
   const [isCreating, setCreating] = useState(false);
   return (

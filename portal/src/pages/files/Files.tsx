@@ -1,6 +1,6 @@
 import { Button } from "@fluentui/react-components";
 import { useState } from "react";
-import { home, useAsync, usePermissions } from "../../api";
+import { useAsync, usePermissionsAnywhere } from "../../api";
 import { ACCOUNTS, listAccounts } from "../../files";
 import { Empty } from "../../parts/show";
 import { Listed } from "../../parts/Table";
@@ -8,8 +8,7 @@ import { Account } from "./Account";
 import { CreateAccount } from "./CreateAccount";
 
 export default function Files() {
-  const { value: sub } = useAsync("home", home);
-  const can = usePermissions(sub?.id);
+  const can = usePermissionsAnywhere();
   const { value, error, reload } = useAsync("accounts", listAccounts);
   const [isCreating, setCreating] = useState(false);
   return (

@@ -1,6 +1,6 @@
 import { Button, SearchBox } from "@fluentui/react-components";
 import { useMemo, useState } from "react";
-import { call, home, parseId, useAsync, usePermissions } from "../../api";
+import { call, home, parseId, useAsync, usePermissionsAnywhere } from "../../api";
 import { useAct } from "../../parts/act";
 import { ConfirmDelete } from "../../parts/dialogs";
 import { Empty, Failure, Loading } from "../../parts/show";
@@ -12,8 +12,8 @@ import { GroupTable } from "./GroupTable";
 
 export function Overview() {
   const { groups, isReady } = useGroups();
-  const { value: sub, error } = useAsync("home", home);
-  const can = usePermissions(sub?.id);
+  const { error } = useAsync("home", home);
+  const can = usePermissionsAnywhere();
   const [filter, setFilter] = useState("");
   const [sort, setSort] = useState<[string, number]>(["name", 1]);
   const [chosen, setChosen] = useState(new Set<string>());
