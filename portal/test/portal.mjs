@@ -225,7 +225,7 @@ async function several() {
   const groups = {
     api: { containers: [container("aci-helloworld", undefined, port)], ipAddress: { type: "Public", ports: port } },
     worker: { containers: [container("aci-wordcount", ["sleep", "100000"])] },
-    "nightly-report": { restartPolicy: "Never", containers: [container("aci-wordcount", ["true"])] },
+    "nightly-report": { restartPolicy: "Never", initContainers: [{ name: "prepare", properties: { image: `${images}/aci-wordcount`, command: ["echo", "all is prepared"] } }], containers: [container("aci-wordcount", ["true"])] },
     broken: { restartPolicy: "Never", containers: [container("aci-wordcount", ["sh", "-c", "exit 3"])] },
   };
   const home = `${subscription}/resourceGroups/default/providers/Microsoft.ContainerInstance/containerGroups`;
@@ -236,6 +236,10 @@ async function several() {
   await visit("/portal/", page.getByRole("link", { name: "worker" }));
   for (const [name, state] of [["worker", "Running"], ["nightly-report", "Succeeded"], ["broken", "Failed"]]) await row(name).getByText(state).waitFor();
   await look("overview");
+  await visit("/portal/groups/default/nightly-report#Logs", page.getByLabel("Container", { exact: true }));
+  await page.getByLabel("Container", { exact: true }).selectOption("prepare");
+  await page.getByRole("log").getByText("all is prepared").waitFor();
+  await visit("/portal/", page.getByLabel("Choose worker"));
   for (const name of ["api", "worker"]) await page.getByLabel(`Choose ${name}`).check();
   await page.getByText("2 chosen").waitFor();
   await button("Stop").click();

@@ -4,7 +4,7 @@ import { call, groupId, home, useAsync, usePermissions, type Json } from "../../
 import { useAct } from "../../parts/act";
 import { ActivityTable } from "../../parts/ActivityTable";
 import { ConfirmDelete } from "../../parts/dialogs";
-import { siteOf, stateOf } from "../../parts/group";
+import { containersOf, siteOf, stateOf } from "../../parts/group";
 import { Empty, Failure, Loading, State } from "../../parts/show";
 import { go, later, Link } from "../../router";
 import { useGroup } from "../../watch";
@@ -55,8 +55,10 @@ function Shown({ id, rg, name }: { id: string; rg: string; name: string }) {
   const site = siteOf(group);
   const tabs = TABS.filter((tab) => tab !== "Connect" || isAllowed("containers/exec/action"));
   const tab = tabs.includes(chosen) ? chosen : tabs[0];
-  const names: string[] = group.properties.containers.map((c: Json) => c.name);
-  const current = container && names.includes(container) ? container : names[0];
+  const { containers } = group.properties;
+  // Init containers have logs, too, but nobody connects with what has ended.
+  const names: string[] = (tab === "Logs" ? containersOf(group) : containers).map((c: Json) => c.name);
+  const current = container && names.includes(container) ? container : containers[0].name;
   return (
     <>
       <h1>{name} <State state={state} /></h1>
