@@ -48,6 +48,7 @@ codes! {
     InvalidInput = 400 "One of the request inputs is not valid.";
     InvalidMd5 = 400 "The MD5 value specified in the request is invalid. MD5 value must be 128 bits and base64-encoded.";
     InvalidMetadata = 400 "The metadata specified is invalid. It has characters that are not permitted.";
+    InvalidQueryParameterValue = 400 "Value for one of the query parameters specified in the request URI is invalid.";
     InvalidRange = 416 "The range specified is invalid for the current size of the resource.";
     InvalidResourceName = 400 "The specified resource name contains invalid characters.";
     InvalidUri = 400 "The requested URI does not represent any resource on the server.";
@@ -74,6 +75,7 @@ codes! {
     ShareNotFound = 404 "The specified share does not exist.";
     ShareSizeLimitReached = 403 "The share has reached its size limit.";
     ShareSnapshotCountExceeded = 409 "The total number of snapshots for the share is over the limit.";
+    ShareSnapshotInProgress = 409 "Another Share Snapshot operation is in progress.";
     ShareSnapshotNotFound = 404 "The specified share snapshot does not exist.";
     ShareSnapshotOperationNotSupported = 400 "The specified operation is not supported on a share snapshot.";
     SharingViolation = 409 "The specified resource may be in use by another program.";

@@ -44,6 +44,11 @@ pub(crate) struct Call {
 impl Call {
     pub(crate) fn new(target: Target, parts: Parts) -> Result<Self, FilesError> {
         let query = query(parts.uri.query().unwrap_or_default())?;
+        // Whoever means a snapshot and names none does not mean the share.
+        if query.get("sharesnapshot").is_some_and(|values| values.iter().any(String::is_empty)) {
+            let message = "The parameter sharesnapshot is empty.";
+            return Err(FilesError::because(Code::InvalidQueryParameterValue, message));
+        }
         let exact = parts.headers.get("x-ms-allow-trailing-dot").is_some_and(|value| {
             value.to_str().is_ok_and(|value| value.eq_ignore_ascii_case("true"))
         });

@@ -15,6 +15,7 @@ use std::{
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
+use self::snapshots::Copying;
 pub use self::{
     settings::{
         AccessPolicy, AccessTier, Change, Created, Listing, MAX_QUOTA, Protocol, Query, Settings,
@@ -44,6 +45,7 @@ pub struct Shares {
     /// Held by whoever changes which shares there are, or what is known about one.
     changes: Mutex<()>,
     measured: Mutex<Measured>,
+    copying: Copying,
 }
 
 impl Shares {
@@ -62,15 +64,15 @@ impl Shares {
         remove(&temporary)?;
         fs::create_dir(&temporary).map_err(FilesError::file("make", &temporary))?;
         durable::sync(root)?;
-        let (changes, measured) = (Mutex::default(), Mutex::default());
-        Ok(Self { root: root.to_owned(), clock, changes, measured })
+        let (changes, measured, copying) = Default::default();
+        Ok(Self { root: root.to_owned(), clock, changes, measured, copying })
     }
 
     /// The accounts that anything is kept for.
     pub fn accounts(&self) -> Result<Vec<String>, FilesError> {
-        let entries = fs::read_dir(&self.root).map_err(FilesError::file("list", &self.root))?;
-        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-        Ok(names.filter(|name| check_account(name).is_ok()).collect())
+        let mut names = names(&self.root)?;
+        names.retain(|name| check_account(name).is_ok());
+        Ok(names)
     }
 
     /// One share.
@@ -277,6 +279,18 @@ impl Shares {
     fn measured(&self) -> MutexGuard<'_, Measured> {
         self.measured.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The names in a directory, sorted. One that is not there has none.
+fn names(path: &Path) -> Result<Vec<String>, FilesError> {
+    let entries = match fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(FilesError::file("list", path))?,
+    };
+    let lossy = |entry: fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
+    let mut names: Vec<String> = entries.flatten().map(lossy).collect();
+    names.sort_unstable();
+    Ok(names)
 }
 
 fn gone() -> FilesError {

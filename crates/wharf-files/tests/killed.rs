@@ -17,8 +17,21 @@ const NAMES: [&str; 3] = ["one", "two", "three"];
 const PLACE: &str = "WHARF_TEST_KILLED";
 const ROUNDS: usize = 25;
 
-/// What became of the shares: their quota, if they are there.
-type State = BTreeMap<String, Option<u32>>;
+/// What became of the shares.
+type State = BTreeMap<String, Kept>;
+
+/// The quota of a share, and how many snapshots it has; nothing if it is not there.
+type Kept = Option<(u32, usize)>;
+
+fn kept(shares: &Shares, name: &str) -> Kept {
+    match shares.show(ACCOUNT, name) {
+        Ok(share) => Some((share.settings.quota, shares.snapshots(ACCOUNT, name).unwrap().len())),
+        Err(error) => {
+            assert_eq!(error.code(), Code::ShareNotFound);
+            None
+        }
+    }
+}
 
 /// Not a test of its own: changes shares until it is killed, and says what it has done.
 #[test]
@@ -27,12 +40,12 @@ fn the_process_that_is_killed() {
     let Some(place) = std::env::var_os(PLACE) else { return };
     let shares = Shares::open(Path::new(&place)).unwrap();
     let mut out = std::io::stdout();
-    let mut say = |verb: &str, name: &str, quota: u32| {
-        writeln!(out, "\n{verb} {name} {quota}").and_then(|()| out.flush()).unwrap();
+    let mut say = |verb: &str, name: &str, (quota, snapshots): (u32, usize)| {
+        writeln!(out, "\n{verb} {name} {quota} {snapshots}").and_then(|()| out.flush()).unwrap();
     };
     for quota in 1.. {
         for name in NAMES {
-            say("begin", name, quota);
+            say("begin", name, (quota, 0));
             let settings = Settings { quota, ..Settings::default() };
             match (quota / 3) % 3 {
                 0 => drop(shares.create(ACCOUNT, name, settings).unwrap()),
@@ -43,8 +56,7 @@ fn the_process_that_is_killed() {
                 }
                 _ => drop(shares.delete(ACCOUNT, name, WithSnapshots::Delete)),
             }
-            let there = shares.show(ACCOUNT, name).map_or(0, |share| share.settings.quota);
-            say("done", name, there);
+            say("done", name, kept(&shares, name).unwrap_or_default());
         }
     }
 }
@@ -61,12 +73,13 @@ fn kill_after(place: &Path, steps: usize) -> (State, String) {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
     let mut note = |line: String| {
         let mut words = line.split(' ');
-        let (verb, name, quota) = (words.next(), words.next(), words.next());
-        match (verb, name, quota) {
+        let (verb, name) = (words.next(), words.next());
+        let numbers = words.next().zip(words.next());
+        match (verb, name, numbers) {
             (Some("begin"), Some(name), Some(_)) => name.clone_into(&mut busy),
-            (Some("done"), Some(name), Some(quota)) => {
-                let quota = quota.parse().ok().filter(|quota| *quota > 0);
-                state.insert(name.to_owned(), quota);
+            (Some("done"), Some(name), Some((quota, snapshots))) => {
+                let kept = quota.parse().ok().zip(snapshots.parse().ok());
+                state.insert(name.to_owned(), kept.filter(|(quota, _)| *quota > 0));
                 busy.clear();
             }
             _ => return false,
@@ -98,11 +111,8 @@ fn what_is_acknowledged_survives_and_nothing_is_half_there() {
         for share in &listed.shares {
             assert!(shares.tree(ACCOUNT, &share.name).is_ok(), "{share:?}");
         }
-        for (name, quota) in state.into_iter().filter(|(name, _)| *name != busy) {
-            match shares.show(ACCOUNT, &name) {
-                Ok(share) => assert_eq!(Some(share.settings.quota), quota, "{name}"),
-                Err(error) => assert_eq!((error.code(), quota), (Code::ShareNotFound, None)),
-            }
+        for (name, acknowledged) in state.into_iter().filter(|(name, _)| *name != busy) {
+            assert_eq!(kept(&shares, &name), acknowledged, "{name}");
         }
     }
 }

@@ -133,7 +133,7 @@ fn snapshots_are_told_apart_and_listed_before_their_share() {
     fixture.shares.create(ACCOUNT, "data-2", Settings::default()).unwrap();
     let names: Vec<_> = (0..3).map(|_| fixture.snapshot().1).collect();
     assert_eq!(names[0], "2026-01-02T03:04:05.0000000Z");
-    assert_eq!(names[2], "2026-01-02T03:04:05.0000002Z");
+    assert_eq!(names[2], "2026-01-02T03:04:07.0000000Z");
     let mut expected = names;
     expected.extend(["data".to_owned(), "data-2".to_owned()]);
     let mut query = Query { snapshots: true, ..Query::default() };
@@ -163,6 +163,41 @@ fn metadata_of_a_snapshot_is_its_own_or_that_of_its_share() {
     assert!(base.settings.metadata.is_empty() && base.snapshot.is_none());
     let shown = fixture.shares.show_snapshot(ACCOUNT, "data", marked.snapshot.as_ref().unwrap());
     assert_eq!(shown.unwrap(), marked);
+}
+
+#[test]
+fn metadata_that_could_not_be_told_is_refused() {
+    let fixture = Fixture::new();
+    for name in ["a><b", "", "a b"] {
+        let metadata = BTreeMap::from([(name.to_owned(), "x".to_owned())]);
+        let refused = fixture.shares.create_snapshot(ACCOUNT, "data", Some(metadata)).unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidMetadata, "{name}");
+    }
+    assert!(fixture.shares.snapshots(ACCOUNT, "data").unwrap().is_empty());
+}
+
+#[test]
+fn files_that_change_meanwhile_do_not_keep_a_snapshot_from_being_made() {
+    let fixture = Fixture::new();
+    let tree = fixture.tree();
+    let ended = std::sync::atomic::AtomicBool::new(false);
+    let order = std::sync::atomic::Ordering::SeqCst;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in (0..50).cycle().take_while(|_| !ended.load(order)) {
+                let (new, name) = (tree.join("new"), tree.join(n.to_string()));
+                fs::write(&new, vec![1; 200_000]).unwrap();
+                fs::rename(&new, &name).unwrap();
+                fs::File::options().write(true).open(&name).unwrap().set_len(10).unwrap();
+                fs::create_dir_all(tree.join("d/e")).unwrap();
+                fs::remove_dir_all(tree.join("d")).unwrap();
+            }
+        });
+        let made = (0..30).map(|_| fixture.shares.create_snapshot(ACCOUNT, "data", None));
+        let made: Vec<_> = made.collect();
+        ended.store(true, order);
+        assert!(made.iter().all(Result::is_ok), "{made:#?}");
+    });
 }
 
 #[test]

@@ -95,13 +95,13 @@ fn failed(error: &FilesError) -> Error {
         404 => wharf_model::ErrorKind::NotFound,
         409 => wharf_model::ErrorKind::Conflict,
         400 => wharf_model::ErrorKind::InvalidParameter,
+        // That is how the service tells of a disk without room, too.
+        403 => wharf_model::ErrorKind::StorageFull,
         _ => return Error::internal(chain(error)),
     };
     let message = match error {
         FilesError::Refused { message, .. } => message.clone().into_owned(),
-        FilesError::Source { .. } | FilesError::File { .. } => {
-            return Error::internal(chain(error));
-        }
+        FilesError::Source { .. } | FilesError::File { .. } => code.message().to_owned(),
     };
     Error::new(kind, code.name(), message)
 }

@@ -104,6 +104,12 @@ pub fn not_found(name: &str) -> Error {
     Error::new(ErrorKind::NotFound, "ShareNotFound", message)
 }
 
+/// A part of a request, besides its body, says what it cannot.
+pub fn unknown_value(code: &'static str, what: &str, rule: &str) -> Error {
+    let message = format!("The value of {what} is not understood: it {rule}.");
+    Error::new(ErrorKind::InvalidParameter, code, message)
+}
+
 /// A group that runs has the share mounted.
 pub fn in_use(name: &str, group: &str) -> Error {
     let message = format!(

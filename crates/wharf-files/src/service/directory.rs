@@ -149,6 +149,7 @@ fn head(context: &Context, directory: &Node) -> Result<Document, FilesError> {
     let endpoint = call.endpoint();
     let mut attributes =
         vec![("ServiceEndpoint", endpoint.as_str()), ("ShareName", context.share()?)];
+    attributes.extend(call.snapshot().map(|snapshot| ("ShareSnapshot", snapshot)));
     if let Some(encoded) = &encoded {
         attributes.extend([("DirectoryPath", encoded.as_str()), ("Encoded", "true")]);
     } else {

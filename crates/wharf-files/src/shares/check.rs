@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    ABOUT, PROPERTIES, Shares, TEMPORARY, TREE,
+    ABOUT, PROPERTIES, Shares, TEMPORARY, TREE, names,
     snapshots::{SNAPSHOTS, is_time},
 };
 use crate::{
@@ -13,9 +13,9 @@ use crate::{
     names::{check_account, check_share},
 };
 
-/// Half-done work is older than this only when nobody is at it any more. Removing a share can take
-/// long.
-const STALE: SignedDuration = SignedDuration::from_hours(1);
+/// Half-done work is older than this only when nobody is at it any more. Copying or removing a share
+/// can take long.
+const STALE: SignedDuration = SignedDuration::from_hours(24);
 
 impl Shares {
     /// What is wrong with what is kept, one line each. `is_account` knows the accounts there are.
@@ -79,9 +79,7 @@ fn defect(place: &Path) -> Option<String> {
 
 fn check_snapshots(place: &Path, account: &str, share: &str) -> Result<Vec<String>, FilesError> {
     let place = place.join(SNAPSHOTS);
-    // Most shares have none.
-    let names = if place.is_dir() { names(&place)? } else { Vec::new() };
-    let wrong = names.into_iter().filter_map(|name| {
+    let wrong = names(&place)?.into_iter().filter_map(|name| {
         let subject = format!("snapshot '{name}' of share '{share}' of '{account}'");
         if !is_time(&name) {
             return Some(format!("{subject} has no time for its name"));
@@ -89,14 +87,6 @@ fn check_snapshots(place: &Path, account: &str, share: &str) -> Result<Vec<Strin
         defect(&place.join(&name)).map(|what| format!("{subject} {what}"))
     });
     Ok(wrong.collect())
-}
-
-fn names(path: &Path) -> Result<Vec<String>, FilesError> {
-    let entries = fs::read_dir(path).map_err(FilesError::file("list", path))?;
-    let mut names: Vec<String> =
-        entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    names.sort_unstable();
-    Ok(names)
 }
 
 #[cfg(test)]
@@ -131,7 +121,7 @@ mod tests {
                 "shares are kept for storage account 'gone', which is gone",
             ]
         );
-        let later = Clock::system().now() + SignedDuration::from_hours(2);
+        let later = Clock::system().now() + SignedDuration::from_hours(25);
         let old = Shares { clock: Clock::new(move || later), ..shares };
         let stale = "'half' is left over from a share or a change".to_owned();
         assert!(old.check(there).unwrap().contains(&stale));

@@ -1,8 +1,6 @@
 //! Which shares there are.
 
-use std::{fs, io};
-
-use super::{Listing, Query, Share, Shares};
+use super::{Listing, Query, Share, Shares, names};
 use crate::{
     error::{Code, FilesError},
     names::{check_account, check_share},
@@ -12,10 +10,11 @@ impl Shares {
     /// Shares of an account by name. An account that has none is not an error.
     pub fn list(&self, account: &str, query: &Query) -> Result<Listing, FilesError> {
         let max = query.max.unwrap_or(usize::MAX);
-        let mut names = self.names(account)?;
+        check_account(account)?;
+        let mut names = names(&self.root.join(account))?;
         let is_left = |name: &String| marker(name, None) >= query.marker;
         names.retain(|name| name.starts_with(&query.prefix) && is_left(name));
-        names.sort_unstable();
+        names.retain(|name| check_share(name).is_ok());
         let mut shares = Vec::new();
         for name in names {
             for share in self.with_snapshots(account, &name, query)? {
@@ -47,18 +46,6 @@ impl Shares {
         let mut all = if query.snapshots { self.snapshots(account, name)? } else { Vec::new() };
         all.push(base);
         Ok(all)
-    }
-
-    fn names(&self, account: &str) -> Result<Vec<String>, FilesError> {
-        check_account(account)?;
-        let path = self.root.join(account);
-        let entries = match fs::read_dir(&path) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(FilesError::file("list", &path)(error)),
-        };
-        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-        Ok(names.filter(|name| check_share(name).is_ok()).collect())
     }
 }
 

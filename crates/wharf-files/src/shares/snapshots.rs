@@ -1,17 +1,18 @@
 //! Snapshots of a share: copies that nobody writes to, in `<share>/snapshots/<time>`.
 
 use std::{
-    collections::BTreeMap,
-    fs, io,
-    path::{Path, PathBuf},
+    collections::{BTreeMap, HashSet},
+    path::PathBuf,
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Share, Shares, TREE, make, rename, settings::etag};
+use super::{Share, Shares, TREE, make, names, rename, settings::etag};
 use crate::{
     durable,
     error::{Code, FilesError},
+    names::check_metadata,
     times::{iso, parse_iso},
     tree::copy::copy_tree,
 };
@@ -19,8 +20,8 @@ use crate::{
 pub(super) const SNAPSHOTS: &str = "snapshots";
 /// As many as a share of Azure may have.
 const SNAPSHOTS_MAX: usize = 200;
-/// What times are told in.
-const TICK: SignedDuration = SignedDuration::from_nanos(100);
+/// Times are whole seconds, as on Azure: some clients keep no more of them.
+const TICK: SignedDuration = SignedDuration::from_secs(1);
 
 /// What becomes of a share's snapshots when it is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,38 @@ pub enum WithSnapshots {
     Delete,
     /// A share that has any is not deleted.
     Refuse,
+}
+
+/// The shares that are being copied.
+#[derive(Debug, Default)]
+pub(super) struct Copying(Mutex<HashSet<PathBuf>>);
+
+/// A share's turn to be copied; it ends when this is dropped.
+#[derive(Debug)]
+struct Turn<'a> {
+    copying: &'a Copying,
+    share: PathBuf,
+}
+
+impl Copying {
+    /// Clients that lose patience ask again while they are still being served.
+    fn begin(&self, share: PathBuf) -> Result<Turn<'_>, FilesError> {
+        if self.shares().insert(share.clone()) {
+            Ok(Turn { copying: self, share })
+        } else {
+            Err(Code::ShareSnapshotInProgress.into())
+        }
+    }
+
+    fn shares(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.copying.shares().remove(&self.share);
+    }
 }
 
 impl Shares {
@@ -40,9 +73,11 @@ impl Shares {
         share: &str,
         metadata: Option<BTreeMap<String, String>>,
     ) -> Result<Share, FilesError> {
+        check_metadata(metadata.iter().flatten())?;
         let place = self.place(account, share)?;
         let base = self.show(account, share)?;
         self.next_snapshot(account, share)?;
+        let _turn = self.copying.begin(place.clone())?;
         let staged = tempfile::tempdir_in(self.temporary());
         let staged = staged.map_err(FilesError::file("make", self.temporary()))?;
         let tree = staged.path().join(TREE);
@@ -121,7 +156,7 @@ impl Shares {
         account: &str,
         share: &str,
     ) -> Result<Vec<String>, FilesError> {
-        let mut times = entries(&self.place(account, share)?.join(SNAPSHOTS))?;
+        let mut times = names(&self.place(account, share)?.join(SNAPSHOTS))?;
         times.retain(|time| is_time(time));
         Ok(times)
     }
@@ -132,10 +167,11 @@ impl Shares {
         if times.len() >= SNAPSHOTS_MAX {
             return Err(Code::ShareSnapshotCountExceeded.into());
         }
+        let now = self.clock.now();
+        let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
         let last = times.last().and_then(|time| parse_iso(time));
         let next = last.and_then(|last| last.checked_add(TICK).ok());
         // `None` is earlier than any time.
-        let now = self.clock.now();
         Ok(next.max(Some(now)).unwrap_or(now))
     }
 
@@ -159,19 +195,28 @@ pub(super) fn is_time(name: &str) -> bool {
     parse_iso(name).is_some_and(|time| iso(time) == name)
 }
 
-/// The names in a directory, sorted. One that is not there has none.
-fn entries(path: &Path) -> Result<Vec<String>, FilesError> {
-    let entries = match fs::read_dir(path) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(FilesError::file("list", path)(error)),
-    };
-    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-    let mut names: Vec<String> = names.collect();
-    names.sort_unstable();
-    Ok(names)
-}
-
 fn no_snapshot(error: FilesError) -> FilesError {
     if error.code() == Code::ShareNotFound { Code::ShareSnapshotNotFound.into() } else { error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Settings;
+
+    #[test]
+    fn a_share_is_copied_by_one_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let shares = Shares::open(dir.path()).unwrap();
+        for share in ["data", "other"] {
+            shares.create("acct", share, Settings::default()).unwrap();
+        }
+        let turn = shares.copying.begin(shares.place("acct", "data").unwrap()).unwrap();
+        let refused = shares.create_snapshot("acct", "data", None).unwrap_err();
+        assert_eq!(refused.code(), Code::ShareSnapshotInProgress);
+        shares.create_snapshot("acct", "other", None).unwrap();
+        drop(turn);
+        shares.create_snapshot("acct", "data", None).unwrap();
+        shares.create_snapshot("acct", "data", None).unwrap();
+    }
 }

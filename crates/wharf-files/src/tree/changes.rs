@@ -1,6 +1,10 @@
 //! Making, renaming and removing. What has been done is durable.
 
-use std::{ffi::OsStr, fs::File, os::fd::OwnedFd};
+use std::{
+    ffi::OsStr,
+    fs::File,
+    os::fd::{AsFd, OwnedFd},
+};
 
 use jiff::Timestamp;
 use rustix::{
@@ -174,7 +178,7 @@ fn is_same(one: &OwnedFd, other: &OwnedFd) -> Result<bool, FilesError> {
 }
 
 /// Makes a file for everybody; nothing of its name may be there.
-pub(super) fn new_file(parent: &OwnedFd, name: &OsStr) -> Result<(Node, File), FilesError> {
+pub(super) fn new_file(parent: impl AsFd, name: &OsStr) -> Result<(Node, File), FilesError> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
     let opened = match beneath::open_with(parent, name, flags, MODE) {
         Err(Errno::EXIST) => return Err(Code::SharingViolation.into()),
@@ -203,7 +207,7 @@ pub(crate) fn set_written(node: &Node, written: Timestamp) -> Result<(), FilesEr
 }
 
 /// Makes names in a directory, or properties of a node, durable.
-pub(crate) fn sync(node: &impl std::os::fd::AsFd) -> Result<(), FilesError> {
+pub(crate) fn sync(node: &impl AsFd) -> Result<(), FilesError> {
     let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&node.as_fd()));
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let opened = rustix::fs::open(path, flags, Mode::empty()).map_err(failed("open"))?;

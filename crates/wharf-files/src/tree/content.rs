@@ -84,7 +84,11 @@ pub(crate) fn ranges(node: &Node, span: Span) -> Result<Vec<Span>, FilesError> {
             Err(Errno::NXIO) => break,
             other => other.map_err(failed("read"))?,
         };
-        let end = seek(&file, SeekFrom::Hole(first)).map_err(failed("read"))?;
+        let end = match seek(&file, SeekFrom::Hole(first)) {
+            // It has become shorter meanwhile.
+            Err(Errno::NXIO) => break,
+            other => other.map_err(failed("read"))?,
+        };
         if first > span.last || end <= first {
             break;
         }

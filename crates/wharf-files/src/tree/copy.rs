@@ -2,12 +2,16 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    os::{fd::OwnedFd, unix::ffi::OsStrExt as _},
+    fs::File,
+    os::{
+        fd::OwnedFd,
+        unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
+    },
     path::{Path, PathBuf},
 };
 
 use rustix::{
-    fs::{CWD, Dir, Mode, OFlags, ioctl_ficlone, mkdirat, syncfs},
+    fs::{CWD, Dir, Mode, OFlags, fstatvfs, ioctl_ficlone, mkdirat, syncfs},
     io::Errno,
 };
 
@@ -20,9 +24,12 @@ use super::{
 };
 use crate::{
     beneath,
-    error::FilesError,
+    error::{Code, FilesError},
     request::{DEPTH_MAX, PATH_MAX},
 };
+
+/// Which part of the disk stays free: one of so many.
+const KEPT_FREE: u64 = 50;
 
 /// Copies the files and directories that requests can reach into an empty directory, and makes the
 /// copy durable. What containers do meanwhile is in it or not; what they removed is left out.
@@ -31,7 +38,6 @@ pub(crate) fn copy_tree(from: &Path, to: &Path) -> Result<(), FilesError> {
     let open = |path| rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(failed("open"));
     let (source, target) = (open(from)?, open(to)?);
     let mut waiting = vec![PathBuf::new()];
-    let mut finished = Vec::new();
     while let Some(path) = waiting.pop() {
         let Some(directory) = reached(open_directory(&source, &path))? else { continue };
         let copied = open_directory(&target, &path).map_err(failed("open"))?;
@@ -46,25 +52,20 @@ pub(crate) fn copy_tree(from: &Path, to: &Path) -> Result<(), FilesError> {
                 Kind::Directory | Kind::Other => {}
             }
         }
-        finished.push(path);
-    }
-    // A directory has its times when nothing more is put into it.
-    for path in finished {
-        let Some(node) = reached(open_node(&source, path.as_os_str()))? else { continue };
-        let copied = open_node(&target, path.as_os_str()).map_err(failed("open"))?;
-        describe(&node, &copied)?;
+        // What is put into its directories later does not change its own times.
+        describe(&directory, &copied)?;
     }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY;
     let all = beneath::open(&target, OsStr::new(""), flags).map_err(failed("open"))?;
     syncfs(all).map_err(failed("sync"))
 }
 
-fn open_directory(base: &OwnedFd, path: &Path) -> rustix::io::Result<OwnedFd> {
-    beneath::open(base, path.as_os_str(), OFlags::RDONLY | OFlags::DIRECTORY)
+fn open_directory(base: &OwnedFd, path: &Path) -> rustix::io::Result<Node> {
+    Node::new(beneath::open(base, path.as_os_str(), OFlags::RDONLY | OFlags::DIRECTORY)?)
 }
 
-fn open_node(base: &OwnedFd, path: &OsStr) -> rustix::io::Result<Node> {
-    Node::new(beneath::open(base, path, OFlags::PATH)?)
+fn open_node(directory: &Node, name: &OsStr) -> rustix::io::Result<Node> {
+    Node::new(beneath::open(directory, name, OFlags::PATH)?)
 }
 
 /// What was opened, unless it has gone or become something else.
@@ -75,7 +76,7 @@ fn reached<T>(opened: rustix::io::Result<T>) -> Result<Option<T>, FilesError> {
     }
 }
 
-fn names(directory: &OwnedFd) -> Result<Vec<OsString>, FilesError> {
+fn names(directory: &Node) -> Result<Vec<OsString>, FilesError> {
     let mut names = Vec::new();
     for entry in Dir::read_from(directory).map_err(failed("list"))? {
         let entry = entry.map_err(failed("list"))?;
@@ -84,6 +85,9 @@ fn names(directory: &OwnedFd) -> Result<Vec<OsString>, FilesError> {
             names.push(OsStr::from_bytes(name).to_owned());
         }
     }
+    // One that changes meanwhile may tell a name twice.
+    names.sort_unstable();
+    names.dedup();
     Ok(names)
 }
 
@@ -94,24 +98,44 @@ fn is_reachable(path: &Path, name: &OsStr) -> bool {
 }
 
 /// Copies a file: where the file system can, by sharing its blocks.
-fn copy_file(node: &Node, directory: &OwnedFd, name: &OsStr) -> Result<(), FilesError> {
+fn copy_file(node: &Node, directory: &Node, name: &OsStr) -> Result<(), FilesError> {
     let source = node.open(OFlags::RDONLY).map_err(failed("open"))?;
     let (copied, file) = new_file(directory, name)?;
     if ioctl_ficlone(&file, &source).is_err() {
+        check_room(&source, &file)?;
         file.set_len(node.about.size).map_err(failed("write"))?;
         copy_data(node, &file)?;
     }
     describe(node, &copied)
 }
 
+/// Refuses a copy that would leave the host nearly without room.
+fn check_room(source: &File, target: &File) -> Result<(), FilesError> {
+    let wanted = source.metadata().map_err(failed("read"))?.blocks().saturating_mul(512);
+    let disk = fstatvfs(target).map_err(failed("read"))?;
+    let kept = disk.f_blocks / KEPT_FREE;
+    if disk.f_bavail.saturating_sub(kept).saturating_mul(disk.f_frsize) >= wanted {
+        return Ok(());
+    }
+    let message = "The disk that the shares are on has no room for the snapshot.";
+    Err(FilesError::because(Code::ShareSizeLimitReached, message))
+}
+
 /// Gives a copy the properties and times of what it was copied from.
 fn describe(node: &Node, copied: &Node) -> Result<(), FilesError> {
-    let mut attributes = Attributes::read(node);
-    let (written, changed) = (node.about.written, attributes.changed(&node.about));
-    attributes.created.get_or_insert(node.about.created);
-    attributes.changed = Some(Changed { chosen: changed, written });
-    let kept = attributes.write(copied);
-    // Where metadata leaves no room for times they are those of the copy.
-    kept.or_else(|_| Attributes::read(node).write(copied))?;
+    let (plain, written) = (Attributes::read(node), node.about.written);
+    let mut timed = plain.clone();
+    timed.created.get_or_insert(node.about.created);
+    timed.changed = Some(Changed { chosen: plain.changed(&node.about), written });
+    // Metadata may leave no room for times; what a container wrote as properties, for itself neither.
+    for attributes in [timed, plain] {
+        match attributes.write(copied) {
+            Err(error) if error.code() == Code::MetadataTooLarge => {}
+            other => {
+                other?;
+                break;
+            }
+        }
+    }
     set_written(copied, written)
 }

@@ -36,6 +36,8 @@ fn a_snapshot_is_read_as_its_share_was() {
     let listed = format!("/data/dir?restype=directory&comp=list&{of}");
     let listed = server.send("GET", &listed, &[], b"").expect(200).text();
     assert!(listed.contains("<Name>file</Name>") && !listed.contains("new"), "{listed}");
+    let time = of.replace("sharesnapshot=", "ShareSnapshot=\"");
+    assert!(listed.contains(&time), "{listed}");
     for path in [
         "/data/dir?restype=directory&",
         "/data/dir/file?comp=metadata&",
@@ -102,6 +104,8 @@ fn a_share_is_deleted_with_its_snapshots_if_that_is_said() {
     let wrong = server.send("DELETE", &format!("{SHARE}&{first}"), &include, b"");
     assert_eq!(wrong.error(), (400, "InvalidHeaderValue"));
     server.send("DELETE", &format!("{SHARE}&{first}"), &[], b"").expect(202);
+    let nothing = server.send("DELETE", &format!("{SHARE}&sharesnapshot="), &include, b"");
+    assert_eq!(nothing.error(), (400, "InvalidQueryParameterValue"));
     assert_eq!(server.send("DELETE", SHARE, &[], b"").error(), (409, "ShareHasSnapshots"));
     server.send("DELETE", SHARE, &include, b"").expect(202);
     assert_eq!(server.send("GET", SHARE, &[], b"").error(), (404, "ShareNotFound"));

@@ -44,10 +44,17 @@ impl Expand {
     }
 }
 
-/// Which snapshot of the share a request is about; `None`: the share itself.
-fn snapshot(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get("x-ms-snapshot")?.to_str().ok()?.trim();
-    (!value.is_empty()).then(|| value.to_owned())
+/// Which snapshot of the share a request is about; `None`: the share itself. Whoever means a
+/// snapshot and names none does not mean the share.
+fn snapshot(headers: &HeaderMap) -> Result<Option<String>, Error> {
+    let Some(value) = headers.get("x-ms-snapshot") else { return Ok(None) };
+    match value.to_str().map(str::trim) {
+        Ok(time) if !time.is_empty() => Ok(Some(time.to_owned())),
+        _ => {
+            let (what, rule) = ("the header x-ms-snapshot", "is the time of a snapshot");
+            Err(share::unknown_value("InvalidHeaderValue", what, rule))
+        }
+    }
 }
 
 fn tier(parsed: &share::Parsed) -> Result<Option<AccessTier>, Error> {

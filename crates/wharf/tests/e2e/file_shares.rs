@@ -153,6 +153,37 @@ fn a_share_in_use_stays_and_an_account_takes_its_shares_along() {
 }
 
 #[test]
+fn a_snapshot_is_made_and_no_share_goes_by_a_word_that_is_not_understood() {
+    let wharf = Daemon::start();
+    let account = Account::create(&wharf, "careful");
+    assert_eq!(account.share("data"), 201);
+    let all = format!("{}/fileServices/default/shares", account.path);
+    let ask = |method: &str, query: &str, body: Option<&Value>| {
+        let path = format!("{all}{query}&{VERSION}");
+        let answer = send(&wharf, method, &path, body.map(ToString::to_string).as_deref());
+        (answer.status, answer.body)
+    };
+    let metadata = |name: &str| json!({ "properties": { "metadata": { name: "x" } } });
+    let expand = "/data?$expand=snapshots";
+    let (status, refused) = ask("PUT", expand, Some(&metadata("a><b")));
+    assert_eq!((status, &refused["error"]["code"]), (400, &json!("InvalidMetadata")));
+    let (status, made) = ask("PUT", expand, Some(&metadata("why")));
+    assert_eq!((status, &made["properties"]["metadata"]["why"]), (201, &json!("x")));
+    let (_, listed) = ask("GET", "?$expand=snapshots", None);
+    let times = listed["value"].as_array().unwrap().iter();
+    let times: Vec<_> = times.map(|share| &share["properties"]["snapshotTime"]).collect();
+    assert_eq!(times, [&made["properties"]["snapshotTime"], &Value::Null]);
+    for (word, expected) in
+        [("non", (400, "InvalidQueryParameterValue")), ("none", (409, "ShareHasSnapshots"))]
+    {
+        let (status, refused) = ask("DELETE", &format!("/data?$include={word}"), None);
+        assert_eq!((status, refused["error"]["code"].as_str().unwrap()), expected, "{word}");
+    }
+    assert_eq!(ask("DELETE", "/data?$include=snapshots", None).0, 200);
+    clear(&wharf, &account.home);
+}
+
+#[test]
 fn names_of_accounts_are_taken_for_the_whole_host() {
     let wharf = Daemon::start();
     let account = Account::create(&wharf, "unique");

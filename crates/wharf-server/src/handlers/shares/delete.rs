@@ -6,8 +6,9 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use serde::Deserialize;
-use wharf_arm::storage::STORAGE_ACCOUNT;
+use wharf_arm::storage::{STORAGE_ACCOUNT, share};
 use wharf_files::{Code, WithSnapshots};
+use wharf_model::Error;
 
 use crate::{
     app::App,
@@ -21,6 +22,20 @@ pub(crate) struct Include {
     word: String,
 }
 
+impl Include {
+    fn snapshots(&self) -> Result<WithSnapshots, Error> {
+        match self.word.to_ascii_lowercase().as_str() {
+            "none" => Ok(WithSnapshots::Refuse),
+            "" | "snapshots" | "leased-snapshots" => Ok(WithSnapshots::Delete),
+            _ => {
+                let rule = "is 'snapshots', 'leased-snapshots' or 'none'";
+                let (code, what) = ("InvalidQueryParameterValue", "the parameter $include");
+                Err(share::unknown_value(code, what, rule))
+            }
+        }
+    }
+}
+
 pub(crate) async fn handle(
     State(app): State<App>,
     Path(path): AtResource,
@@ -30,12 +45,11 @@ pub(crate) async fn handle(
 ) -> ApiResult<StatusCode> {
     let account = path.find(&app, STORAGE_ACCOUNT).await?;
     let name = path.part().as_str().to_owned();
-    let snapshot = super::snapshot(&headers);
+    let snapshot = super::snapshot(&headers)?;
     if snapshot.is_none() {
         super::check_unused(&app, &account, Some(&name)).await?;
     }
-    let is_alone = include.word.eq_ignore_ascii_case("none");
-    let with = if is_alone { WithSnapshots::Refuse } else { WithSnapshots::Delete };
+    let with = include.snapshots()?;
     let owner = account.key.name.as_str().to_owned();
     let was_there = app
         .files

@@ -23,7 +23,7 @@ pub(crate) async fn handle(
 ) -> ApiResult<Json<Value>> {
     let account = path.find(&app, STORAGE_ACCOUNT).await?;
     let (owner, name) = (account.key.name.as_str().to_owned(), path.part().as_str().to_owned());
-    let (snapshot, has_stats) = (super::snapshot(&headers), expand.has("stats"));
+    let (snapshot, has_stats) = (super::snapshot(&headers)?, expand.has("stats"));
     let (found, used) = app
         .files
         .blocking(move |shares| {
