@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test")]
 
+mod snapshots;
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -10,7 +12,7 @@ use std::{
 };
 
 use wharf_files::{
-    AccessPolicy, Change, Code, Created, Query, Settings, Share, Shares, WithSnapshots,
+    AccessPolicy, Change, Clock, Code, Created, Query, Settings, Share, Shares, WithSnapshots,
 };
 
 const ACCOUNT: &str = "devstore";
@@ -22,8 +24,12 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
+        Self::with_clock(Clock::system())
+    }
+
+    fn with_clock(clock: Clock) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let shares = Shares::open(dir.path()).unwrap();
+        let shares = Shares::open_with(dir.path(), clock).unwrap();
         Self { dir, shares }
     }
 
@@ -34,9 +40,11 @@ impl Fixture {
         }
     }
 
+    /// Names of shares, times of snapshots, and where the next page begins.
     fn names(&self, query: &Query) -> (Vec<String>, Option<String>) {
         let listing = self.shares.list(ACCOUNT, query).unwrap();
-        (listing.shares.into_iter().map(|share| share.name).collect(), listing.next_marker)
+        let name = |share: Share| share.snapshot.unwrap_or(share.name);
+        (listing.shares.into_iter().map(name).collect(), listing.next_marker)
     }
 
     fn reopened(self) -> Self {

@@ -1,7 +1,5 @@
 //! Snapshots of shares: what they hold, and what becomes of them.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
-
 use std::{
     collections::BTreeMap,
     fs,
@@ -11,24 +9,17 @@ use std::{
 };
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
-use wharf_files::{Clock, Code, Query, Settings, Shares, WithSnapshots};
+use wharf_files::{Clock, Code, Query, WithSnapshots};
 
-const ACCOUNT: &str = "devstore";
-
-struct Fixture {
-    dir: tempfile::TempDir,
-    shares: Shares,
-}
+use super::{ACCOUNT, Fixture};
 
 impl Fixture {
-    /// With a share `data`.
-    fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        // A clock that stands still: names of snapshots differ all the same.
+    /// With a share `data`, and a clock that stands still: names of snapshots differ all the same.
+    fn with_data() -> Self {
         let now = "2026-01-02T03:04:05Z".parse().unwrap();
-        let shares = Shares::open_with(dir.path(), Clock::new(move || now)).unwrap();
-        shares.create(ACCOUNT, "data", Settings::default()).unwrap();
-        Self { dir, shares }
+        let fixture = Self::with_clock(Clock::new(move || now));
+        fixture.create("data");
+        fixture
     }
 
     fn tree(&self) -> PathBuf {
@@ -41,17 +32,11 @@ impl Fixture {
         let name = made.snapshot.unwrap();
         (self.dir.path().join(ACCOUNT).join("data/snapshots").join(&name).join("tree"), name)
     }
-
-    fn listed(&self, query: &Query) -> (Vec<String>, Option<String>) {
-        let found = self.shares.list(ACCOUNT, query).unwrap();
-        let name = |share: wharf_files::Share| share.snapshot.unwrap_or(share.name);
-        (found.shares.into_iter().map(name).collect(), found.next_marker)
-    }
 }
 
 #[test]
 fn a_snapshot_keeps_what_the_share_held_with_its_times() {
-    let fixture = Fixture::new();
+    let fixture = Fixture::with_data();
     let tree = fixture.tree();
     fs::create_dir_all(tree.join("a/b")).unwrap();
     let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
@@ -76,7 +61,7 @@ fn a_snapshot_keeps_what_the_share_held_with_its_times() {
 
 #[test]
 fn a_snapshot_has_nothing_that_requests_could_not_read() {
-    let fixture = Fixture::new();
+    let fixture = Fixture::with_data();
     let (tree, outside) = (fixture.tree(), tempfile::tempdir().unwrap());
     fs::write(outside.path().join("secret"), "of the host").unwrap();
     symlink(outside.path(), tree.join("dir")).unwrap();
@@ -99,7 +84,7 @@ fn a_snapshot_has_nothing_that_requests_could_not_read() {
 
 #[test]
 fn a_link_that_takes_the_place_of_a_directory_leads_nowhere() {
-    let fixture = Fixture::new();
+    let fixture = Fixture::with_data();
     let (tree, outside) = (fixture.tree(), tempfile::tempdir().unwrap());
     fs::write(outside.path().join("secret"), "of the host").unwrap();
     for name in ["dir", "apart"] {
@@ -129,30 +114,30 @@ fn a_link_that_takes_the_place_of_a_directory_leads_nowhere() {
 
 #[test]
 fn snapshots_are_told_apart_and_listed_before_their_share() {
-    let fixture = Fixture::new();
-    fixture.shares.create(ACCOUNT, "data-2", Settings::default()).unwrap();
+    let fixture = Fixture::with_data();
+    fixture.create("data-2");
     let names: Vec<_> = (0..3).map(|_| fixture.snapshot().1).collect();
     assert_eq!(names[0], "2026-01-02T03:04:05.0000000Z");
     assert_eq!(names[2], "2026-01-02T03:04:07.0000000Z");
     let mut expected = names;
     expected.extend(["data".to_owned(), "data-2".to_owned()]);
     let mut query = Query { snapshots: true, ..Query::default() };
-    assert_eq!(fixture.listed(&query), (expected.clone(), None));
+    assert_eq!(fixture.names(&query), (expected.clone(), None));
     query.max = Some(2);
     let mut paged = Vec::new();
     loop {
-        let (page, next) = fixture.listed(&query);
+        let (page, next) = fixture.names(&query);
         paged.extend(page);
         let Some(next) = next else { break };
         query.marker = next;
     }
     assert_eq!(paged, expected);
-    assert_eq!(fixture.listed(&Query::default()).0, ["data", "data-2"]);
+    assert_eq!(fixture.names(&Query::default()).0, ["data", "data-2"]);
 }
 
 #[test]
 fn metadata_of_a_snapshot_is_its_own_or_that_of_its_share() {
-    let fixture = Fixture::new();
+    let fixture = Fixture::with_data();
     let own = BTreeMap::from([("why".to_owned(), "release".to_owned())]);
     let plain = fixture.shares.create_snapshot(ACCOUNT, "data", None).unwrap();
     let marked = fixture.shares.create_snapshot(ACCOUNT, "data", Some(own.clone())).unwrap();
@@ -167,7 +152,7 @@ fn metadata_of_a_snapshot_is_its_own_or_that_of_its_share() {
 
 #[test]
 fn metadata_that_could_not_be_told_is_refused() {
-    let fixture = Fixture::new();
+    let fixture = Fixture::with_data();
     for name in ["a><b", "", "a b"] {
         let metadata = BTreeMap::from([(name.to_owned(), "x".to_owned())]);
         let refused = fixture.shares.create_snapshot(ACCOUNT, "data", Some(metadata)).unwrap_err();
@@ -178,7 +163,7 @@ fn metadata_that_could_not_be_told_is_refused() {
 
 #[test]
 fn files_that_change_meanwhile_do_not_keep_a_snapshot_from_being_made() {
-    let fixture = Fixture::new();
+    let fixture = Fixture::with_data();
     let tree = fixture.tree();
     let ended = std::sync::atomic::AtomicBool::new(false);
     let order = std::sync::atomic::Ordering::SeqCst;
@@ -202,7 +187,7 @@ fn files_that_change_meanwhile_do_not_keep_a_snapshot_from_being_made() {
 
 #[test]
 fn a_share_with_snapshots_is_deleted_only_with_them() {
-    let fixture = Fixture::new();
+    let fixture = Fixture::with_data();
     let (_, name) = fixture.snapshot();
     let refused = fixture.shares.delete(ACCOUNT, "data", WithSnapshots::Refuse).unwrap_err();
     assert_eq!(refused.code(), Code::ShareHasSnapshots);
@@ -217,13 +202,13 @@ fn a_share_with_snapshots_is_deleted_only_with_them() {
     let gone = fixture.shares.create_snapshot(ACCOUNT, "data", None).unwrap_err();
     assert_eq!(gone.code(), Code::ShareNotFound);
     // A new share of that name has none.
-    fixture.shares.create(ACCOUNT, "data", Settings::default()).unwrap();
+    fixture.create("data");
     assert!(fixture.shares.snapshots(ACCOUNT, "data").unwrap().is_empty());
 }
 
 #[test]
 fn a_share_has_at_most_two_hundred_snapshots() {
-    let fixture = Fixture::new();
+    let fixture = Fixture::with_data();
     for _ in 0..200 {
         fixture.snapshot();
     }
@@ -235,7 +220,7 @@ fn a_share_has_at_most_two_hundred_snapshots() {
 
 #[test]
 fn a_snapshot_that_is_not_whole_is_found() {
-    let fixture = Fixture::new();
+    let fixture = Fixture::with_data();
     let (tree, name) = fixture.snapshot();
     fs::remove_dir(&tree).unwrap();
     let (other, second) = fixture.snapshot();
