@@ -1,8 +1,9 @@
 //! Azure file shares: kept in directories, served over REST.
 //!
 //! A share is a directory below `<root>/<account>/<share>`: `tree` holds what clients and
-//! containers see, `share.json` what is known about the share, `snapshots` earlier states of both. [`Shares`] is blocking; callers on
-//! an async runtime use a blocking thread. [`Service`] is the Azure Files REST service on top.
+//! containers see, `share.json` what is known about the share, `snapshots` earlier states of both.
+//! [`Shares`] is blocking; callers on an async runtime use a blocking thread. [`Service`] is the
+//! Azure Files REST service on top.
 
 mod accounts;
 mod auth;

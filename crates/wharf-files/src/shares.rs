@@ -70,7 +70,7 @@ impl Shares {
 
     /// The accounts that anything is kept for.
     pub fn accounts(&self) -> Result<Vec<String>, FilesError> {
-        let mut names = names(&self.root)?;
+        let mut names = entries(&self.root)?;
         names.retain(|name| check_account(name).is_ok());
         Ok(names)
     }
@@ -282,13 +282,13 @@ impl Shares {
 }
 
 /// The names in a directory, sorted. One that is not there has none.
-fn names(path: &Path) -> Result<Vec<String>, FilesError> {
-    let entries = match fs::read_dir(path) {
+fn entries(path: &Path) -> Result<Vec<String>, FilesError> {
+    let found = match fs::read_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         other => other.map_err(FilesError::file("list", path))?,
     };
     let lossy = |entry: fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
-    let mut names: Vec<String> = entries.flatten().map(lossy).collect();
+    let mut names: Vec<String> = found.flatten().map(lossy).collect();
     names.sort_unstable();
     Ok(names)
 }

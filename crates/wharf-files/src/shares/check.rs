@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    ABOUT, PROPERTIES, Shares, TEMPORARY, TREE, names,
+    ABOUT, PROPERTIES, Shares, TEMPORARY, TREE, entries,
     snapshots::{SNAPSHOTS, is_time},
 };
 use crate::{
@@ -21,7 +21,7 @@ impl Shares {
     /// What is wrong with what is kept, one line each. `is_account` knows the accounts there are.
     pub fn check(&self, is_account: impl Fn(&str) -> bool) -> Result<Vec<String>, FilesError> {
         let mut wrong = Vec::new();
-        for name in names(&self.root)? {
+        for name in entries(&self.root)? {
             if name == TEMPORARY {
                 wrong.extend(self.stale()?);
             } else if check_account(&name).is_err() {
@@ -38,7 +38,7 @@ impl Shares {
     fn check_account(&self, account: &str) -> Result<Vec<String>, FilesError> {
         let place = self.root.join(account);
         let mut wrong = Vec::new();
-        for name in names(&place)?.into_iter().filter(|name| name != PROPERTIES) {
+        for name in entries(&place)?.into_iter().filter(|name| name != PROPERTIES) {
             if check_share(&name).is_err() {
                 wrong.push(format!("'{name}' is kept for account '{account}' and is no share"));
                 continue;
@@ -60,7 +60,7 @@ impl Shares {
             let modified = modified.ok().and_then(|time| Timestamp::try_from(time).ok());
             modified.is_some_and(|at| now.duration_since(at) > STALE)
         };
-        let names = names(&temporary)?.into_iter().filter(is_stale);
+        let names = entries(&temporary)?.into_iter().filter(is_stale);
         Ok(names.map(|name| format!("'{name}' is left over from a share or a change")).collect())
     }
 }
@@ -79,7 +79,7 @@ fn defect(place: &Path) -> Option<String> {
 
 fn check_snapshots(place: &Path, account: &str, share: &str) -> Result<Vec<String>, FilesError> {
     let place = place.join(SNAPSHOTS);
-    let wrong = names(&place)?.into_iter().filter_map(|name| {
+    let wrong = entries(&place)?.into_iter().filter_map(|name| {
         let subject = format!("snapshot '{name}' of share '{share}' of '{account}'");
         if !is_time(&name) {
             return Some(format!("{subject} has no time for its name"));

@@ -1,6 +1,6 @@
 //! Which shares there are.
 
-use super::{Listing, Query, Share, Shares, names};
+use super::{Listing, Query, Share, Shares, entries};
 use crate::{
     error::{Code, FilesError},
     names::{check_account, check_share},
@@ -11,7 +11,7 @@ impl Shares {
     pub fn list(&self, account: &str, query: &Query) -> Result<Listing, FilesError> {
         let max = query.max.unwrap_or(usize::MAX);
         check_account(account)?;
-        let mut names = names(&self.root.join(account))?;
+        let mut names = entries(&self.root.join(account))?;
         let is_left = |name: &String| marker(name, None) >= query.marker;
         names.retain(|name| name.starts_with(&query.prefix) && is_left(name));
         names.retain(|name| check_share(name).is_ok());

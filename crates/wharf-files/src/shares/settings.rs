@@ -113,8 +113,8 @@ pub struct AccessPolicy {
 pub struct Share {
     /// Its name.
     pub name: String,
-    /// Of a snapshot: when it was made, in the words by which it is asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Of a snapshot: when it was made, in the words by which it is asked for. It is kept by this name.
+    #[serde(skip)]
     pub snapshot: Option<String>,
     /// What its owner decides.
     #[serde(flatten)]

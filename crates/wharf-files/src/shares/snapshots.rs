@@ -8,7 +8,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Share, Shares, TREE, make, names, rename, settings::etag};
+use super::{Share, Shares, TREE, entries, make, rename, settings::etag};
 use crate::{
     durable,
     error::{Code, FilesError},
@@ -125,7 +125,9 @@ impl Shares {
         share: &str,
         snapshot: &str,
     ) -> Result<Share, FilesError> {
-        Self::read(&self.snapshot_place(account, share, snapshot)?).map_err(no_snapshot)
+        let about = Self::read(&self.snapshot_place(account, share, snapshot)?);
+        let snapshot = Some(snapshot.to_owned());
+        about.map(|about| Share { snapshot, ..about }).map_err(no_snapshot)
     }
 
     /// Removes a snapshot with all that is in it.
@@ -156,7 +158,7 @@ impl Shares {
         account: &str,
         share: &str,
     ) -> Result<Vec<String>, FilesError> {
-        let mut times = names(&self.place(account, share)?.join(SNAPSHOTS))?;
+        let mut times = entries(&self.place(account, share)?.join(SNAPSHOTS))?;
         times.retain(|time| is_time(time));
         Ok(times)
     }

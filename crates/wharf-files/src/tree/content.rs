@@ -76,15 +76,18 @@ pub(crate) fn read(node: &Node, span: Span) -> Result<Vec<u8>, FilesError> {
 
 /// Where in `span` a file has data; the rest is zeros that occupy nothing.
 pub(crate) fn ranges(node: &Node, span: Span) -> Result<Vec<Span>, FilesError> {
-    let file = node.open(OFlags::RDONLY).map_err(failed("open"))?;
+    ranges_of(&node.open(OFlags::RDONLY).map_err(failed("open"))?, span)
+}
+
+fn ranges_of(file: &File, span: Span) -> Result<Vec<Span>, FilesError> {
     let mut ranges = Vec::new();
     let mut at = span.first;
     while at <= span.last {
-        let first = match seek(&file, SeekFrom::Data(at)) {
+        let first = match seek(file, SeekFrom::Data(at)) {
             Err(Errno::NXIO) => break,
             other => other.map_err(failed("read"))?,
         };
-        let end = match seek(&file, SeekFrom::Hole(first)) {
+        let end = match seek(file, SeekFrom::Hole(first)) {
             // It has become shorter meanwhile.
             Err(Errno::NXIO) => break,
             other => other.map_err(failed("read"))?,
@@ -100,17 +103,17 @@ pub(crate) fn ranges(node: &Node, span: Span) -> Result<Vec<Span>, FilesError> {
 
 /// Copies all of a file into another of the same size; holes stay holes. Durable.
 pub(crate) fn copy(from: &Node, to: &Node) -> Result<(), FilesError> {
+    let source = from.open(OFlags::RDONLY).map_err(failed("open"))?;
     let target = to.open(OFlags::RDWR).map_err(failed("open"))?;
-    copy_data(from, &target)?;
+    copy_data(&source, from.about.size, &target)?;
     target.sync_all().map_err(failed("write"))
 }
 
-/// The same into an open file, which is not synced.
-pub(super) fn copy_data(from: &Node, target: &File) -> Result<(), FilesError> {
-    let Some(last) = from.about.size.checked_sub(1) else { return Ok(()) };
-    let source = from.open(OFlags::RDONLY).map_err(failed("open"))?;
-    for span in ranges(from, Span { first: 0, last })? {
-        copy_span(&source, target, span)?;
+/// The same with so many bytes of open files; nothing is synced.
+pub(super) fn copy_data(source: &File, size: u64, target: &File) -> Result<(), FilesError> {
+    let Some(last) = size.checked_sub(1) else { return Ok(()) };
+    for span in ranges_of(source, Span { first: 0, last })? {
+        copy_span(source, target, span)?;
     }
     Ok(())
 }

@@ -11,12 +11,12 @@ use std::{
 };
 
 use rustix::{
-    fs::{CWD, Dir, Mode, OFlags, fstatvfs, ioctl_ficlone, mkdirat, syncfs},
+    fs::{Dir, Mode, OFlags, fstatvfs, ioctl_ficlone, mkdirat, syncfs},
     io::Errno,
 };
 
 use super::{
-    Kind, Node,
+    Kind, Node, Tree,
     attributes::{Attributes, Changed},
     changes::{new_file, set_written},
     content::copy_data,
@@ -34,9 +34,7 @@ const KEPT_FREE: u64 = 50;
 /// Copies the files and directories that requests can reach into an empty directory, and makes the
 /// copy durable. What containers do meanwhile is in it or not; what they removed is left out.
 pub(crate) fn copy_tree(from: &Path, to: &Path) -> Result<(), FilesError> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let open = |path| rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(failed("open"));
-    let (source, target) = (open(from)?, open(to)?);
+    let (source, target) = (Tree::open(from)?.root, Tree::open(to)?.root);
     let mut waiting = vec![PathBuf::new()];
     while let Some(path) = waiting.pop() {
         let Some(directory) = reached(open_directory(&source, &path))? else { continue };
@@ -104,7 +102,7 @@ fn copy_file(node: &Node, directory: &Node, name: &OsStr) -> Result<(), FilesErr
     if ioctl_ficlone(&file, &source).is_err() {
         check_room(&source, &file)?;
         file.set_len(node.about.size).map_err(failed("write"))?;
-        copy_data(node, &file)?;
+        copy_data(&source, node.about.size, &file)?;
     }
     describe(node, &copied)
 }

@@ -58,10 +58,10 @@ pub(crate) async fn handle(
                 Some(snapshot) => shares.delete_snapshot(&owner, &name, snapshot),
                 None => shares.delete(&owner, &name, with),
             };
-            match deleted.map_err(|error| (error.code(), error)) {
-                Ok(()) => Ok(true),
-                Err((Code::ShareNotFound | Code::ShareSnapshotNotFound, _)) => Ok(false),
-                Err((_, error)) => Err(error),
+            let is_gone = |code| matches!(code, Code::ShareNotFound | Code::ShareSnapshotNotFound);
+            match deleted {
+                Err(error) if is_gone(error.code()) => Ok(false),
+                other => other.map(|()| true),
             }
         })
         .await?;
